@@ -1,0 +1,11 @@
+//! tour to come
+pub mod account;
+pub mod config;
+pub mod error_code;
+pub mod event;
+pub mod level;
+pub mod metrics;
+pub mod public_url;
+pub mod redact;
+pub mod sid;
+pub mod store;

@@ -1,0 +1,152 @@
+//! Twilio's identifiers: two capital letters that name the kind, then letters or digits.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The id of one Debugging Event, `NO` and 1 to 62 letters or digits.
+///
+/// In life 32 hexadecimal digits follow the prefix; the samples in Twilio's documentation are shorter, and a newcomer posts
+/// one of those first. Hexadecimal ids are kept in lower case, so that one event has one id.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct EventSid(String);
+
+/// The id of a Twilio account, `AC` and letters or digits.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct AccountSid(String);
+
+/// A text that is no Sid of the wanted kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not {prefix} followed by 1 to {SID_TAIL_MAX} letters or digits")]
+pub struct InvalidSid {
+    prefix: &'static str,
+}
+
+/// The most letters or digits after the prefix.
+pub const SID_TAIL_MAX: usize = 62;
+
+impl EventSid {
+    /// Reads an event Sid.
+    pub fn parse(text: &str) -> Result<Self, InvalidSid> {
+        let tail = tail_of(text, "NO")?;
+        let hex = tail.len() == 32 && tail.bytes().all(|byte| byte.is_ascii_hexdigit());
+        Ok(Self(if hex { format!("NO{}", tail.to_ascii_lowercase()) } else { text.to_owned() }))
+    }
+
+    /// The Sid as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AccountSid {
+    /// Reads an account Sid.
+    pub fn parse(text: &str) -> Result<Self, InvalidSid> {
+        tail_of(text, "AC").map(|_| Self(text.to_owned()))
+    }
+
+    /// The Sid as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn tail_of<'a>(text: &'a str, prefix: &'static str) -> Result<&'a str, InvalidSid> {
+    text.strip_prefix(prefix)
+        .filter(|tail| (1..=SID_TAIL_MAX).contains(&tail.len()))
+        .filter(|tail| tail.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+        .ok_or(InvalidSid { prefix })
+}
+
+/// What kind of thing a `resource_sid` names, by its prefix; none for a prefix this program does not know.
+///
+/// Source: <https://www.twilio.com/docs/glossary/what-is-a-sid>
+#[must_use]
+pub fn resource_type(sid: &str) -> Option<&'static str> {
+    Some(match sid.get(..2)? {
+        "AC" => "account",
+        "CA" => "call",
+        "CF" => "conference",
+        "CH" => "conversation",
+        "DG" => "event_sink",
+        "FN" | "FW" => "studio",
+        "FX" => "fax",
+        "IS" => "service",
+        "MG" => "messaging_service",
+        "MM" | "SM" => "message",
+        "MZ" => "media_stream",
+        "PN" => "phone_number",
+        "RE" => "recording",
+        "RM" => "video_room",
+        "VA" | "VE" => "verification",
+        "WK" => "worker",
+        "WT" => "task",
+        "WW" => "workflow",
+        "ZH" | "ZS" => "function",
+        _ => return None,
+    })
+}
+
+macro_rules! text_conversions {
+    ($($sid:ty),+) => {$(
+        impl fmt::Display for $sid {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl TryFrom<String> for $sid {
+            type Error = InvalidSid;
+
+            fn try_from(text: String) -> Result<Self, InvalidSid> {
+                Self::parse(&text)
+            }
+        }
+
+        impl From<$sid> for String {
+            fn from(sid: $sid) -> Self {
+                sid.0
+            }
+        }
+    )+};
+}
+text_conversions!(EventSid, AccountSid);
+
+#[cfg(test)]
+mod tests {
+    use super::{AccountSid, EventSid, resource_type};
+
+    #[test]
+    fn a_hexadecimal_sid_has_one_spelling() {
+        let upper = EventSid::parse("NO00000000000000000000000000000ABC").expect("32 hex digits");
+        assert_eq!(upper.as_str(), "NO00000000000000000000000000000abc");
+    }
+
+    #[test]
+    fn the_shortened_sids_of_the_documentation_are_sids() {
+        assert_eq!(EventSid::parse("NOxxxxx").expect("documented").as_str(), "NOxxxxx");
+        AccountSid::parse("ACxxxxxxxxxxxxxxxxxxxxxxxx").expect("documented");
+    }
+
+    #[test]
+    fn nothing_longer_shorter_or_stranger_is_a_sid() {
+        let longest = format!("NO{}", "a".repeat(62));
+        EventSid::parse(&longest).expect("62 characters are the limit");
+        for text in ["", "NO", "no1", "CA1", "NO 1", "NO1\n", "NO1-2", "NOé", &format!("{longest}a")] {
+            EventSid::parse(text).expect_err(text);
+        }
+    }
+
+    #[test]
+    fn a_prefix_names_the_resource() {
+        assert_eq!(resource_type("CA123"), Some("call"));
+        assert_eq!(resource_type("MM123"), Some("message"));
+        assert_eq!(resource_type("ZH123"), Some("function"));
+        assert_eq!(resource_type("XX123"), None);
+        assert_eq!(resource_type("é"), None);
+    }
+}
