@@ -6,6 +6,8 @@ pub mod event;
 pub mod level;
 pub mod metrics;
 pub mod public_url;
+pub mod input;
+pub mod quarantine;
 pub mod redact;
 pub mod sid;
 pub mod store;

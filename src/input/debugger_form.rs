@@ -1,0 +1,174 @@
+//! Reads a Debugging Event from the form that Twilio's Debugger posts, today's and the beta's.
+//!
+//! Pure: signed fields in, an event or a quarantine entry out. The grammar of the known fields is strict, because the
+//! signature does not say where a field ends: each required field exactly once, each value of a shape that its neighbour's
+//! text cannot be part of. What is signed and does not fit is kept, never refused: it may be genuine, and Twilio does not
+//! send it again.
+//!
+//! Source: <https://www.twilio.com/docs/usage/troubleshooting/debugging-event-webhooks>
+
+mod payload;
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use self::payload::Payload;
+use super::form::Form;
+use super::signature::Verified;
+use crate::event::{DebuggerEvent, Source, TraceContext};
+use crate::level::Level;
+use crate::quarantine::{CONTENT_BYTES_MAX, QuarantineReason, Quarantined};
+use crate::redact::{Redaction, mask};
+use crate::sid::{AccountSid, EventSid};
+
+/// The longest `Level` that is one; a longer one has swallowed its neighbour.
+const LEVEL_BYTES_MAX: usize = 16;
+
+/// Reads the event that `verified` carries.
+///
+/// `request_trace` is the trace of our own request, used where the event brings none.
+///
+/// # Errors
+///
+/// A [`Quarantined`] entry to store instead, for fields that are no Debugging Event.
+pub fn read(
+    verified: &Verified,
+    redaction: Redaction,
+    received_at: Timestamp,
+    request_trace: Option<TraceContext>,
+) -> Result<DebuggerEvent, Box<Quarantined>> {
+    let form = verified.form();
+    event_of(form, redaction, received_at, request_trace).map_err(|fault| {
+        Box::new(Quarantined {
+            reason: fault.reason,
+            detail: fault.detail,
+            sid: form.values("Sid").next().map(|sid| cut(&String::from_utf8_lossy(sid), 64).to_owned()),
+            at: received_at,
+            content: content_of(form, redaction),
+        })
+    })
+}
+
+/// Why the fields are no event.
+struct Fault {
+    reason: QuarantineReason,
+    detail: String,
+}
+
+impl Fault {
+    fn grammar(detail: impl Into<String>) -> Self {
+        Self { reason: QuarantineReason::BadGrammar, detail: detail.into() }
+    }
+
+    fn payload(detail: impl Into<String>) -> Self {
+        Self { reason: QuarantineReason::BadPayload, detail: detail.into() }
+    }
+}
+
+fn event_of(
+    form: &Form,
+    redaction: Redaction,
+    received_at: Timestamp,
+    request_trace: Option<TraceContext>,
+) -> Result<DebuggerEvent, Fault> {
+    let sid = EventSid::parse(&once(form, "Sid")?).map_err(|error| Fault::grammar(format!("Sid is {error}")))?;
+    let account_sid = AccountSid::parse(&once(form, "AccountSid")?)
+        .map_err(|error| Fault::grammar(format!("AccountSid is {error}")))?;
+    let parent_account_sid = match at_most_once(form, "ParentAccountSid")?.as_deref() {
+        None | Some("") => None,
+        Some(parent) => Some(
+            AccountSid::parse(parent).map_err(|error| Fault::grammar(format!("ParentAccountSid is {error}")))?,
+        ),
+    };
+    let level = at_most_once(form, "Level")?.filter(|level| !level.trim().is_empty());
+    if level.as_ref().is_some_and(|level| level.len() > LEVEL_BYTES_MAX) {
+        return Err(Fault::grammar(format!("Level is longer than {LEVEL_BYTES_MAX} bytes")));
+    }
+    let payload_type = once(form, "PayloadType")?;
+    if payload_type != "application/json" {
+        return Err(Fault::grammar("PayloadType is not application/json"));
+    }
+    let occurred_at = timestamp(form)?;
+    let mut payload = Payload::parse(once_bytes(form, "Payload")?).map_err(Fault::payload)?;
+
+    let error_code = payload.error_code();
+    let level = level.as_deref().or_else(|| payload.log_level()).map_or(Level::Other, Level::parse);
+    let trace = payload.trace().or(request_trace);
+    if redaction != Redaction::None {
+        payload.redact();
+    }
+    let (message, exchange) = (payload.message(), payload.exchange());
+    let (resource_sid, service_sid) = (payload.text("resource_sid"), payload.text("service_sid"));
+    let (payload, payload_trimmed) = match redaction {
+        Redaction::Strict => (None, false),
+        Redaction::None | Redaction::Standard => payload.into_raw(),
+    };
+    Ok(DebuggerEvent {
+        sid,
+        account_sid,
+        parent_account_sid,
+        level,
+        error_code,
+        occurred_at: occurred_at.unwrap_or(received_at),
+        occurred_at_assumed: occurred_at.is_none(),
+        received_at,
+        source: Source::Webhook,
+        message: message.filter(|_| redaction != Redaction::Strict),
+        resource_sid,
+        service_sid,
+        exchange,
+        trace,
+        payload,
+        payload_trimmed,
+    })
+}
+
+/// The event's time: the field is required, under one of its two names, and may be unreadable.
+fn timestamp(form: &Form) -> Result<Option<Timestamp>, Fault> {
+    match (at_most_once(form, "Timestamp")?, at_most_once(form, "TimeStamp")?) {
+        (Some(time), None) | (None, Some(time)) => Ok(time.trim().parse().ok()),
+        (None, None) => Err(Fault::grammar("neither Timestamp nor TimeStamp is there")),
+        (Some(_), Some(_)) => Err(Fault::grammar("both Timestamp and TimeStamp are there")),
+    }
+}
+
+fn at_most_once<'a>(form: &'a Form, name: &'a str) -> Result<Option<Cow<'a, str>>, Fault> {
+    let mut values = form.values(name);
+    match (values.next(), values.next()) {
+        (value, None) => Ok(value.map(String::from_utf8_lossy)),
+        _ => Err(Fault::grammar(format!("{name} is there more than once"))),
+    }
+}
+
+fn once<'a>(form: &'a Form, name: &'a str) -> Result<Cow<'a, str>, Fault> {
+    at_most_once(form, name)?.ok_or_else(|| Fault::grammar(format!("{name} is not there")))
+}
+
+fn once_bytes<'a>(form: &'a Form, name: &'a str) -> Result<&'a [u8], Fault> {
+    once(form, name)?;
+    Ok(form.values(name).next().unwrap_or_default())
+}
+
+/// What quarantine keeps of the fields: names and values as far as redaction allows.
+fn content_of(form: &Form, redaction: Redaction) -> Value {
+    let shown = |bytes: &[u8]| -> Value {
+        let text = String::from_utf8_lossy(bytes);
+        let text = cut(&text, CONTENT_BYTES_MAX);
+        match redaction {
+            Redaction::None => text.into(),
+            Redaction::Standard => mask(text).into(),
+            Redaction::Strict => format!("{} bytes", bytes.len()).into(),
+        }
+    };
+    form.fields().map(|(name, value)| json!([mask(cut(&String::from_utf8_lossy(name), 128)), shown(value)])).collect()
+}
+
+/// The longest start of `text` that fits into `bytes_max` bytes.
+fn cut(text: &str, bytes_max: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes_max)]
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,252 @@
+//! Checks that a delivery was sent by Twilio.
+//!
+//! Twilio signs every webhook with an auth token of the account and sends the result in `X-Twilio-Signature`.
+//! [`Verifier::verify`] turns a [`Delivery`], which anyone can send, into a [`Verified`], which only the holder of a token
+//! can; nothing else makes one. There is no switch that skips it.
+//!
+//! The fields are bytes here: whether they are a Debugging Event is for [`super::debugger_form`] to say.
+//!
+//! The signed text joins names and values without separators, so one captured request can be cut into other fields under
+//! the same signature. Two things answer that: the strict grammar of `debugger_form`, and the decoded MAC, which the store
+//! remembers beside the Sid.
+//!
+//! Source: <https://www.twilio.com/docs/usage/webhooks/webhooks-security>
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac as _};
+use secrecy::ExposeSecret;
+use sha1::Sha1;
+
+use super::delivery::Delivery;
+use super::form::{Form, TooManyFields};
+use crate::account::Account;
+use crate::public_url::PublicUrl;
+use crate::sid::AccountSid;
+
+/// The 20 bytes of a signature, decoded.
+pub type Mac = [u8; 20];
+
+/// A form that the holder of a configured token has signed.
+#[derive(Debug)]
+pub struct Verified {
+    form: Form,
+    mac: Mac,
+    key: KeyName,
+}
+
+impl Verified {
+    /// The signed fields.
+    #[must_use]
+    pub fn form(&self) -> &Form {
+        &self.form
+    }
+
+    /// The signature that came with them, decoded: the same for every replay and every re-split of one request.
+    #[must_use]
+    pub fn mac(&self) -> Mac {
+        self.mac
+    }
+
+    /// The key that matched.
+    #[must_use]
+    pub fn key(&self) -> &KeyName {
+        &self.key
+    }
+}
+
+/// Which key: the account it belongs to and its place in the configuration, never the key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct KeyName {
+    /// The account the token belongs to.
+    pub account_sid: AccountSid,
+    /// Counted from 0, in the order of the configuration.
+    pub position: usize,
+}
+
+/// A reason not to believe a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No `X-Twilio-Signature`, or an empty one.
+    #[error("no signature")]
+    Unsigned,
+    /// Neither `AccountSid` nor `ParentAccountSid` is configured.
+    #[error("account is not configured")]
+    UnknownAccount,
+    /// No key and no form of the URL gives this signature.
+    #[error("signature does not match")]
+    BadSignature,
+    /// The body has too many fields to be Twilio's.
+    #[error(transparent)]
+    TooManyFields(#[from] TooManyFields),
+}
+
+/// The URLs and keys that signatures are checked against.
+#[derive(Debug)]
+pub struct Verifier {
+    urls: Vec<(PublicUrl, [String; 2])>,
+    keys: HashMap<AccountSid, Vec<Key>>,
+}
+
+/// A token, ready to use. The key schedule is computed once; `Hmac`'s `Debug` shows nothing of it.
+#[derive(Debug, Clone)]
+struct Key {
+    name: KeyName,
+    hmac: Hmac<Sha1>,
+}
+
+impl Verifier {
+    /// Prepares every key of `accounts` and every form of `public_urls`.
+    #[must_use]
+    pub fn new(public_urls: &[PublicUrl], accounts: &[Account]) -> Self {
+        let keys_of = |account: &Account| {
+            let key = |(position, token): (usize, &secrecy::SecretString)| Key {
+                name: KeyName { account_sid: account.sid.clone(), position },
+                hmac: hmac_of(token.expose_secret()),
+            };
+            (account.sid.clone(), account.auth_tokens.iter().enumerate().map(key).collect())
+        };
+        Self {
+            urls: public_urls.iter().map(|url| (url.clone(), url.origins())).collect(),
+            keys: accounts.iter().map(keys_of).collect(),
+        }
+    }
+
+    /// Whether a request to `path` is meant for one of the public URLs.
+    #[must_use]
+    pub fn has_path(&self, path: &str) -> bool {
+        self.urls.iter().any(|(url, _)| url.has_path(path))
+    }
+
+    /// Names every key, in the order of the accounts' Sids.
+    #[must_use]
+    pub fn key_names(&self) -> Vec<KeyName> {
+        let mut names: Vec<_> = self.keys.values().flatten().map(|key| key.name.clone()).collect();
+        names.sort_by(|a, b| (&a.account_sid, a.position).cmp(&(&b.account_sid, b.position)));
+        names
+    }
+
+    /// Believes a delivery, or says why not.
+    ///
+    /// Every key of the event's account and of its parent is tried with every form of every URL, without an early end, so
+    /// that the time taken says nothing about which one came close.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`]; the sender is told none of it.
+    pub fn verify(&self, delivery: &Delivery) -> Result<Verified, Refusal> {
+        let mac = signature_of(delivery)?;
+        let form = Form::decode(&delivery.body)?;
+        let keys: Vec<&Key> = ["AccountSid", "ParentAccountSid"]
+            .into_iter()
+            .flat_map(|name| form.values(name))
+            .filter_map(|value| AccountSid::parse(std::str::from_utf8(value).ok()?).ok())
+            .filter_map(|sid| self.keys.get(&sid))
+            .flatten()
+            .collect();
+        if keys.is_empty() {
+            return Err(Refusal::UnknownAccount);
+        }
+        let texts = signed_texts(&form);
+        let path = delivery.target.split('?').next().unwrap_or_default();
+        let mut matched = None;
+        for (url, origins) in self.urls.iter().filter(|(url, _)| url.has_path(path)) {
+            for target in url.targets(&delivery.target) {
+                for (origin, text, key) in product(origins, &texts, &keys) {
+                    let hmac = key.hmac.clone().chain_update(origin).chain_update(target).chain_update(text);
+                    if hmac.verify_slice(&mac).is_ok() {
+                        matched.get_or_insert_with(|| key.name.clone());
+                    }
+                }
+            }
+        }
+        let key = matched.ok_or(Refusal::BadSignature)?;
+        Ok(Verified { form, mac, key })
+    }
+}
+
+/// Reads the one signature header: 28 characters of canonical base64, 20 bytes.
+fn signature_of(delivery: &Delivery) -> Result<Mac, Refusal> {
+    match delivery.signatures.as_slice() {
+        [] => Err(Refusal::Unsigned),
+        [one] if one.is_empty() => Err(Refusal::Unsigned),
+        [one] => decode_mac(one.as_bytes()).ok_or(Refusal::BadSignature),
+        // Twilio sends one. Two would leave open which of them a proxy in front has looked at.
+        _ => Err(Refusal::BadSignature),
+    }
+}
+
+/// Decodes a signature from standard base64 with canonical padding; none for any other text.
+#[must_use]
+pub fn decode_mac(text: &[u8]) -> Option<Mac> {
+    STANDARD.decode(text).ok()?.try_into().ok()
+}
+
+/// Writes a signature as Twilio sends it.
+#[must_use]
+pub fn encode_mac(mac: &Mac) -> String {
+    STANDARD.encode(mac)
+}
+
+/// Signs as Twilio does: HMAC-SHA1 under `token` over the URL and the joined fields.
+#[must_use]
+pub fn sign(token: &str, url: &str, text: &[u8]) -> Mac {
+    hmac_of(token).chain_update(url).chain_update(text).finalize().into_bytes().into()
+}
+
+fn hmac_of(token: &str) -> Hmac<Sha1> {
+    Hmac::new_from_slice(token.as_bytes()).expect("HMAC takes a key of any length")
+}
+
+/// The texts that may have been signed for these fields; one, except for forms that Twilio's libraries disagree about.
+///
+/// Fields are sorted by name, then name and value are joined. Of a repeated field the libraries keep each distinct value
+/// once; a signer that keeps every occurrence is accepted too. They sort by code point or by UTF-16 unit, which differ only
+/// beyond the basic multilingual plane.
+#[must_use]
+pub fn signed_texts(form: &Form) -> Vec<Vec<u8>> {
+    let mut fields: Vec<_> = form.fields().collect();
+    fields.sort_unstable();
+    let mut texts = vec![joined_once(&fields)];
+    let repeated = fields.windows(2).any(|pair| pair[0] == pair[1]);
+    if repeated {
+        texts.push(fields.iter().flat_map(|(name, value)| [*name, *value]).flatten().copied().collect());
+    }
+    let beyond_the_plane = fields.iter().any(|(name, value)| name.iter().chain(*value).any(|byte| *byte >= 0xf0));
+    if beyond_the_plane {
+        fields.sort_by(|a, b| utf16_order(a.0, b.0).then_with(|| utf16_order(a.1, b.1)));
+        let text = joined_once(&fields);
+        if text != texts[0] {
+            texts.push(text);
+        }
+    }
+    texts
+}
+
+/// Joins sorted fields, equal ones once.
+fn joined_once(sorted: &[(&[u8], &[u8])]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(sorted.iter().map(|(name, value)| name.len() + value.len()).sum());
+    for (index, (name, value)) in sorted.iter().enumerate() {
+        if index == 0 || sorted[index - 1] != (*name, *value) {
+            text.extend_from_slice(name);
+            text.extend_from_slice(value);
+        }
+    }
+    text
+}
+
+/// Compares UTF-8 texts by their UTF-16 units: surrogates (lead byte F0 and up) come before U+E000 to U+FFFF (EE and EF).
+fn utf16_order(a: &[u8], b: &[u8]) -> Ordering {
+    match a.iter().zip(b).find(|(a, b)| a != b) {
+        None => a.len().cmp(&b.len()),
+        Some((a, b)) if *a >= 0xee && *b >= 0xee && (*a >= 0xf0) != (*b >= 0xf0) => b.cmp(a),
+        Some((a, b)) => a.cmp(b),
+    }
+}
+
+fn product<'a, A, B, C>(a: &'a [A], b: &'a [B], c: &'a [C]) -> impl Iterator<Item = (&'a A, &'a B, &'a C)> {
+    a.iter().flat_map(move |a| b.iter().flat_map(move |b| c.iter().map(move |c| (a, b, c))))
+}

@@ -1,0 +1,53 @@
+//! What was kept although nobody can use it: signed by Twilio and not understood, or refused by the collector for good.
+//!
+//! Quarantine is the alternative to losing something silently. Every entry is on disk, counted by reason, and listed by
+//! `twilio-debugger-exporter events`.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Why something stands in quarantine: the `reason` label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QuarantineReason {
+    /// The fields are not those of a Debugging Event, or not each of them once.
+    BadGrammar,
+    /// `Payload` is not a JSON object.
+    BadPayload,
+    /// The collector refused the log record for good. The event had been accepted and counted before.
+    OtlpRejected,
+}
+
+impl QuarantineReason {
+    /// Every reason, in the order of the metrics page.
+    pub const ALL: [Self; 3] = [Self::BadGrammar, Self::BadPayload, Self::OtlpRejected];
+
+    /// The value of the `reason` label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BadGrammar => "bad_grammar",
+            Self::BadPayload => "bad_payload",
+            Self::OtlpRejected => "otlp_rejected",
+        }
+    }
+}
+
+/// One entry of the quarantine. Serialised as the JSON document that the store keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantined {
+    /// Why it stands here.
+    pub reason: QuarantineReason,
+    /// The reason in a sentence.
+    pub detail: String,
+    /// The event's Sid, as far as one could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+    /// When it arrived here, or was refused by the collector.
+    pub at: Timestamp,
+    /// What arrived, redacted and cut to [`CONTENT_BYTES_MAX`]: names and values of the form, or the refused event.
+    pub content: serde_json::Value,
+}
+
+/// The most bytes of one value that quarantine keeps.
+pub const CONTENT_BYTES_MAX: usize = 16 * 1024;

@@ -1,0 +1,116 @@
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+
+use super::{REDACTED, mask, mask_url, redact_payload};
+
+fn redacted(payload: Value) -> Value {
+    let Value::Object(mut object) = payload else { panic!("payloads are objects") };
+    redact_payload(&mut object);
+    Value::Object(object)
+}
+
+#[test]
+fn numbers_addresses_and_credentials_are_masked_in_running_text() {
+    for (text, masked) in [
+        ("call +15550100001 now", "call +1***01 now"),
+        ("call (415) 867-5309 or 800-421-9004", "call ***09 or ***04"),
+        ("00491701234567", "***67"),
+        ("write to jane.doe+x@mail.example.com", "write to ***@***"),
+        ("sip:desk@example.sip.twilio.com", "sip:***@***"),
+        ("Got HTTP 502 response to http://u:p@10.0.0.5:8080/ivr?stanza=menu&x", "Got HTTP 502 response to http://10.0.0.5:8080/ivr?stanza="),
+        ("Authorization: Bearer abcdef.123456", "Authorization: Bearer [redacted]"),
+        ("password=hunter2 token: abc", "password=[redacted] token: [redacted]"),
+    ] {
+        assert_eq!(mask(text), masked);
+    }
+}
+
+#[test]
+fn ids_codes_and_times_stay_readable() {
+    for text in [
+        "SM00000000000000000000000000000003",
+        "Account SID: AC00000000000000000000000000000001",
+        "11200",
+        "2026-01-02T03:04:05.678Z",
+        "11203 HTTP communication total time out triggered",
+        "Configured tt is 15000ms and we attempted 1 time(s)",
+        "10.0.0.5:8080",
+    ] {
+        assert_eq!(mask(text), text);
+    }
+}
+
+#[test]
+fn a_url_keeps_its_place_and_loses_its_values() {
+    assert_eq!(mask_url("http://twimlets.com/forward?PhoneNumber=800-421-9004"), "http://twimlets.com/forward?PhoneNumber=");
+    assert_eq!(mask_url("https://u:p@h/a?x=1&+15550100001&y=#z"), "https://h/a?x=&y=");
+    assert_eq!(mask_url("/relative?x=1"), "/relative?x=");
+}
+
+#[test]
+fn an_sms_loses_its_text_and_its_people() {
+    let payload = redacted(json!({
+        "error_code": "11200",
+        "more_info": {"Msg": "Bad Gateway", "To": "client:alice", "ErrorCode": "11200"},
+        "webhook": {
+            "request": {
+                "url": "https://app.example.com/sms?user=jane",
+                "headers": {"Cookie": "a=b", "X-Twilio-Signature": "s", "Accept": "*/*"},
+                "parameters": {"From": "+15550100001", "To": "", "Body": "Stop", "FromCity": "ALHAMBRA", "SmsStatus": "received", "MessageSid": "SM1"}
+            },
+            "response": {"status_code": null, "headers": {"Set-Cookie": "c"}, "body": "<html>secret page</html>"}
+        }
+    }));
+    assert_eq!(payload, json!({
+        "error_code": "11200",
+        "more_info": {"Msg": "Bad Gateway", "To": REDACTED, "ErrorCode": "11200"},
+        "webhook": {
+            "request": {
+                "url": "https://app.example.com/sms?user=",
+                "headers": {"Cookie": REDACTED, "X-Twilio-Signature": REDACTED, "Accept": "*/*"},
+                "parameters": {"From": "+1***01", "To": "", "Body": REDACTED, "FromCity": REDACTED, "SmsStatus": "received", "MessageSid": "SM1"}
+            },
+            "response": {"status_code": null, "headers": {"Set-Cookie": REDACTED}, "body": REDACTED}
+        }
+    }));
+}
+
+/// Places where a person or a secret may stand, each with the canary in it.
+fn with_canaries(number: &str, word: &str) -> Value {
+    json!({
+        "more_info": {
+            "Msg": format!("could not reach {number} or {word}@example.com"),
+            "url": format!("https://{word}:x@app.example.com/p?q={word}#{word}"),
+            "phonenumber": number,
+            "From": word,
+        },
+        "webhook": {
+            "request": {
+                "url": format!("https://app.example.com/{number}?{word}"),
+                "headers": {"Authorization": format!("Basic {word}"), "cookie": word, "X-Auth-Token": word},
+                "parameters": {"Body": word, "From": number, "Called": format!("client:{word}"), "Digits": word, number: "x",
+                               "nested": {"deep": [word, {"Body": number}]}},
+            },
+            "response": {"body": word, "headers": {"Set-Cookie": word, "Location": format!("/next?x={word}#y")}},
+        },
+        "numeric": number.trim_start_matches('+').parse::<u64>().expect("digits"),
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_canary_leaves(number in "\\+1[2-9][0-9]{9}", word in "[g-z]{12}") {
+        let text = redacted(with_canaries(&number, &word)).to_string();
+        prop_assert!(!text.contains(&number[2..9]), "{text}");
+        prop_assert!(!text.contains(&word), "{text}");
+    }
+
+    #[test]
+    fn redacting_twice_is_redacting_once(number in "\\+[1-9][0-9]{7,14}", word in "[ -~]{0,40}") {
+        let mut object = Map::new();
+        object.insert("more_info".into(), json!({"Msg": word, "To": number, "From": word}));
+        object.insert("webhook".into(), json!({"request": {"url": format!("https://h/{word}"), "parameters": {"To": word, "x": number}}}));
+        let once = redacted(Value::Object(object));
+        prop_assert_eq!(redacted(once.clone()), once);
+    }
+}
