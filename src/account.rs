@@ -1,4 +1,4 @@
-//! A Twilio account and the tokens that sign its events.
+//! A Twilio account, the tokens that sign its events, and what such a signature is.
 
 use secrecy::SecretString;
 
@@ -14,3 +14,15 @@ pub struct Account {
     /// At least one token, none of them empty, in the order of the configuration.
     pub auth_tokens: Vec<SecretString>,
 }
+
+/// Which token: the account it belongs to and its place in the configuration, never the token.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyName {
+    /// The account the token belongs to.
+    pub account_sid: AccountSid,
+    /// Counted from 0, in the order of the configuration.
+    pub position: usize,
+}
+
+/// The 20 bytes of a signature, decoded.
+pub type Mac = [u8; 20];

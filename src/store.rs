@@ -1,39 +1,205 @@
-//! placeholder for the interface
+//! Keeps events: on disk before anybody is told so, once each, until the collector has them.
+//!
+//! SQLite, in WAL mode with `synchronous=FULL`, in one data directory. It has the best crash record there is, and `events` and
+//! `replay` read it beside the running process. One thread writes ([`writer`]); it takes every waiting request into one
+//! transaction, so that many requests share one sync, and answers them when the commit has returned.
+//!
+//! What the design rests on:
+//!
+//! - A transaction holds the group's events, their fingerprints and what they add to the counters. So a counter can never
+//!   disagree with the events, whatever the moment of a crash.
+//! - One row holds a group's events, as JSON lines, and one its fingerprints; the set of fingerprints itself is in memory
+//!   ([`seen`]). Random ids in a B-tree would dirty a page each: that is the difference between 10,000 and 40,000 events/s.
+//! - A sync that failed is not tried again: the kernel may have dropped the pages it could not write and report success next
+//!   time. All waiters fail, the process ends with its own exit code, and the next start recovers what is on disk.
+//! - The cursor of log export moves only by [`Backlog::settle`], in a transaction of its own.
+//! - A newer schema is refused untouched, an older one migrated, an unreadable file moved aside with a loud message.
+
+mod archive;
+mod backlog;
+mod disk;
+mod retention;
+mod schema;
+mod seen;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+pub use self::archive::{Archive, ArchiveError, ListedQuarantine, PartialDelivery};
+pub use self::backlog::{Backlog, Settlement, StoreGone, StoredEvent};
+pub use self::disk::OpenError;
+pub use self::schema::SCHEMA_VERSION;
+use self::writer::{Command, Waiting};
+use crate::account::{KeyName, Mac};
+use crate::config::StoreSettings;
 use crate::event::DebuggerEvent;
-/// An event on disk.
+use crate::metrics::{Metrics, Restored};
+use crate::quarantine::Quarantined;
+
+/// The most requests that wait for the writer; one more is answered 503.
+pub const QUEUE_MAX: usize = 4096;
+
+/// How long a request may wait for its sync.
+pub const ACCEPT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The store as inputs see it. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct StoredEvent {
-    /// Position in the store: 1 for the first event ever, never reused.
-    pub seq: u64,
-    /// The event.
-    pub event: DebuggerEvent,
+pub struct Store {
+    commands: mpsc::Sender<Command>,
+    pressure: Arc<AtomicU8>,
+    failed: watch::Receiver<bool>,
 }
-/// What became of a stretch of events at the collector.
-#[derive(Debug, Clone, Default)]
-pub struct Settlement {
-    /// The last event of the stretch; the cursor moves here.
-    pub through: u64,
-    /// Events the collector took.
-    pub delivered: u64,
-    /// Events the collector refused for good, with its words: they go to quarantine.
-    pub refused: Vec<(StoredEvent, String)>,
-    /// The collector took the stretch but said that it dropped some: how many, and its words. The Sids are noted.
-    pub partial: Option<(u64, String, Vec<String>)>,
+
+/// An opened store that nobody writes yet: the counters it kept are needed to start the metrics, and those to start the
+/// writer.
+#[derive(Debug)]
+pub struct Opened {
+    disk: disk::Disk,
+    /// The counters of the last process.
+    pub restored: Restored,
+    /// Where an unreadable store was moved to, if one was found.
+    pub moved_aside: Option<PathBuf>,
 }
-/// The store as an output sees it. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Backlog {}
-/// The store could not be read or written.
-#[derive(Debug, thiserror::Error)]
-#[error("store failed")]
-pub struct StoreGone;
-impl Backlog {
-    /// Next events behind the cursor, oldest first, at most `records_max`; waits until there is at least one.
-    pub async fn unsent(&self, _records_max: usize) -> Result<Vec<StoredEvent>, StoreGone> {
-        todo!()
+
+/// What is to be stored.
+#[derive(Debug)]
+pub enum Arrival {
+    /// An event.
+    Event(Box<DebuggerEvent>),
+    /// Something signed that is no event.
+    Quarantined(Box<Quarantined>),
+}
+
+/// What became of an arrival. Either way it is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Receipt {
+    /// Synced just now.
+    Stored,
+    /// Synced at an earlier delivery, or an earlier one of the same group.
+    Duplicate,
+}
+
+/// A reason why an arrival is not on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AcceptError {
+    /// The store is at `bytes_max`, or the disk is full. Nothing is written.
+    #[error("store is full")]
+    Full,
+    /// More requests wait than [`QUEUE_MAX`]. Nothing is written.
+    #[error("queue is full")]
+    QueueFull,
+    /// The write or the sync failed. Nothing may be acknowledged, and the process is about to end.
+    #[error("write or sync failed")]
+    Failed,
+    /// Not synced within [`ACCEPT_TIMEOUT`], and withdrawn. Nothing is written.
+    #[error("not synced in time")]
+    Timeout,
+    /// Not synced within [`ACCEPT_TIMEOUT`] while its sync is under way. The writer counts the request as what it becomes.
+    #[error("sync takes too long")]
+    Late,
+}
+
+/// How full the store is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Pressure {
+    /// Below 80 %.
+    Normal,
+    /// From 80 %: new events are stored without their payload.
+    High,
+    /// At the limit: nothing new is taken.
+    Full,
+}
+
+/// Opens the store in `settings.dir`, creating both.
+///
+/// # Errors
+///
+/// [`OpenError`], for a directory that cannot be used, one in use, and a store of a newer version.
+pub fn open(settings: &StoreSettings) -> Result<Opened, OpenError> {
+    disk::open(settings)
+}
+
+impl Opened {
+    /// Starts the writer. `keep_for_export` says whether events wait for the collector or are delivered by being stored.
+    #[must_use]
+    pub fn start(self, metrics: Arc<Metrics>, keep_for_export: bool) -> (Store, Backlog, std::thread::JoinHandle<()>) {
+        let (commands, received) = mpsc::channel(QUEUE_MAX);
+        let (failed_sender, failed) = watch::channel(false);
+        let (stored_sender, stored) = watch::channel(self.disk.last_seq());
+        let pressure = Arc::new(AtomicU8::new(Pressure::Normal as u8));
+        let reader = self.disk.path();
+        let cursor = self.disk.cursor();
+        let writer = writer::Writer::new(self.disk, metrics, pressure.clone(), stored_sender, keep_for_export);
+        let thread = std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || writer.run(received, &failed_sender))
+            .expect("a thread at start-up");
+        let backlog = Backlog::new(reader, cursor, commands.clone(), stored);
+        (Store { commands, pressure, failed }, backlog, thread)
     }
-    /// Moves the cursor; returns once that is synced.
-    pub async fn settle(&self, _settlement: Settlement) -> Result<(), StoreGone> {
-        todo!()
+}
+
+impl Store {
+    /// Stores `arrival` and returns once it is synced to disk. Its counters have moved by then.
+    ///
+    /// # Errors
+    ///
+    /// [`AcceptError`].
+    ///
+    /// Dropping the future does not stop the write.
+    pub async fn accept(&self, arrival: Arrival, mac: Mac, key: KeyName) -> Result<Receipt, AcceptError> {
+        let (waiting, answer) = Waiting::new(arrival, mac, key);
+        let claim = waiting.claim();
+        self.commands.try_send(Command::Accept(waiting)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => AcceptError::QueueFull,
+            mpsc::error::TrySendError::Closed(_) => AcceptError::Failed,
+        })?;
+        match tokio::time::timeout(ACCEPT_TIMEOUT, answer).await {
+            Ok(answer) => answer.unwrap_or(Err(AcceptError::Failed)),
+            Err(_) if claim.give_up() => Err(AcceptError::Timeout),
+            Err(_) => Err(AcceptError::Late),
+        }
+    }
+
+    /// How full the store is, as of the last commit.
+    #[must_use]
+    pub fn pressure(&self) -> Pressure {
+        match self.pressure.load(Ordering::Relaxed) {
+            0 => Pressure::Normal,
+            1 => Pressure::High,
+            _ => Pressure::Full,
+        }
+    }
+
+    /// Writes the counters and marks series as shown, so that a scrape can show them; false if the store cannot just now.
+    ///
+    /// Returns within a second, because a scrape that fails says less than one whose last digits a crash might take back.
+    pub async fn keep_counters(&self, shown: Vec<crate::metrics::event_series::SeriesLabels>) -> bool {
+        let (done, kept) = oneshot::channel();
+        let sent = self.commands.try_send(Command::KeepCounters { shown, done }).is_ok();
+        sent && matches!(tokio::time::timeout(Duration::from_secs(1), kept).await, Ok(Ok(true)))
+    }
+
+    /// Lets retention, the dedupe window and the limits do their work; call it now and then.
+    pub async fn maintain(&self, settings: StoreSettings) {
+        // A writer that is gone has nothing left to maintain.
+        let _ = self.commands.send(Command::Maintain(Box::new(settings))).await;
+    }
+
+    /// Writes the counters a last time and ends the writer.
+    pub async fn close(&self) {
+        let _ = self.commands.send(Command::Close).await;
+    }
+
+    /// Becomes true when the writer has failed and the process must end.
+    #[must_use]
+    pub fn failed(&self) -> watch::Receiver<bool> {
+        self.failed.clone()
     }
 }

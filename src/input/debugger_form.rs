@@ -78,9 +78,9 @@ fn event_of(
         .map_err(|error| Fault::grammar(format!("AccountSid is {error}")))?;
     let parent_account_sid = match at_most_once(form, "ParentAccountSid")?.as_deref() {
         None | Some("") => None,
-        Some(parent) => Some(
-            AccountSid::parse(parent).map_err(|error| Fault::grammar(format!("ParentAccountSid is {error}")))?,
-        ),
+        Some(parent) => {
+            Some(AccountSid::parse(parent).map_err(|error| Fault::grammar(format!("ParentAccountSid is {error}")))?)
+        }
     };
     let level = at_most_once(form, "Level")?.filter(|level| !level.trim().is_empty());
     if level.as_ref().is_some_and(|level| level.len() > LEVEL_BYTES_MAX) {

@@ -93,17 +93,18 @@ mod tests {
 
     #[test]
     fn an_empty_field_is_a_field() {
-        assert_eq!(fields(b"ParentAccountSid=&a&=b&&=c=d"), [
-            pair(b"ParentAccountSid", b""),
-            pair(b"a", b""),
-            pair(b"", b"b"),
-            pair(b"", b"c=d"),
-        ]);
+        assert_eq!(
+            fields(b"ParentAccountSid=&a&=b&&=c=d"),
+            [pair(b"ParentAccountSid", b""), pair(b"a", b""), pair(b"", b"b"), pair(b"", b"c=d"),]
+        );
     }
 
     #[test]
     fn bytes_that_are_no_text_survive() {
-        assert_eq!(fields(b"a=%ff%00+%2B&%zz=%4&b=%"), [pair(b"a", b"\xff\0 +"), pair(b"%zz", b"%4"), pair(b"b", b"%")]);
+        assert_eq!(
+            fields(b"a=%ff%00+%2B&%zz=%4&b=%"),
+            [pair(b"a", b"\xff\0 +"), pair(b"%zz", b"%4"), pair(b"b", b"%")]
+        );
     }
 
     #[test]

@@ -23,12 +23,9 @@ use sha1::Sha1;
 
 use super::delivery::Delivery;
 use super::form::{Form, TooManyFields};
-use crate::account::Account;
+use crate::account::{Account, KeyName, Mac};
 use crate::public_url::PublicUrl;
 use crate::sid::AccountSid;
-
-/// The 20 bytes of a signature, decoded.
-pub type Mac = [u8; 20];
 
 /// A form that the holder of a configured token has signed.
 #[derive(Debug)]
@@ -56,15 +53,6 @@ impl Verified {
     pub fn key(&self) -> &KeyName {
         &self.key
     }
-}
-
-/// Which key: the account it belongs to and its place in the configuration, never the key.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct KeyName {
-    /// The account the token belongs to.
-    pub account_sid: AccountSid,
-    /// Counted from 0, in the order of the configuration.
-    pub position: usize,
 }
 
 /// A reason not to believe a delivery.
@@ -125,7 +113,7 @@ impl Verifier {
     #[must_use]
     pub fn key_names(&self) -> Vec<KeyName> {
         let mut names: Vec<_> = self.keys.values().flatten().map(|key| key.name.clone()).collect();
-        names.sort_by(|a, b| (&a.account_sid, a.position).cmp(&(&b.account_sid, b.position)));
+        names.sort();
         names
     }
 

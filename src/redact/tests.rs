@@ -17,7 +17,10 @@ fn numbers_addresses_and_credentials_are_masked_in_running_text() {
         ("00491701234567", "***67"),
         ("write to jane.doe+x@mail.example.com", "write to ***@***"),
         ("sip:desk@example.sip.twilio.com", "sip:***@***"),
-        ("Got HTTP 502 response to http://u:p@10.0.0.5:8080/ivr?stanza=menu&x", "Got HTTP 502 response to http://10.0.0.5:8080/ivr?stanza="),
+        (
+            "Got HTTP 502 response to http://u:p@10.0.0.5:8080/ivr?stanza=menu&x",
+            "Got HTTP 502 response to http://10.0.0.5:8080/ivr?stanza=",
+        ),
         ("Authorization: Bearer abcdef.123456", "Authorization: Bearer [redacted]"),
         ("password=hunter2 token: abc", "password=[redacted] token: [redacted]"),
     ] {
@@ -42,7 +45,10 @@ fn ids_codes_and_times_stay_readable() {
 
 #[test]
 fn a_url_keeps_its_place_and_loses_its_values() {
-    assert_eq!(mask_url("http://twimlets.com/forward?PhoneNumber=800-421-9004"), "http://twimlets.com/forward?PhoneNumber=");
+    assert_eq!(
+        mask_url("http://twimlets.com/forward?PhoneNumber=800-421-9004"),
+        "http://twimlets.com/forward?PhoneNumber="
+    );
     assert_eq!(mask_url("https://u:p@h/a?x=1&+15550100001&y=#z"), "https://h/a?x=&y=");
     assert_eq!(mask_url("/relative?x=1"), "/relative?x=");
 }
@@ -61,18 +67,21 @@ fn an_sms_loses_its_text_and_its_people() {
             "response": {"status_code": null, "headers": {"Set-Cookie": "c"}, "body": "<html>secret page</html>"}
         }
     }));
-    assert_eq!(payload, json!({
-        "error_code": "11200",
-        "more_info": {"Msg": "Bad Gateway", "To": REDACTED, "ErrorCode": "11200"},
-        "webhook": {
-            "request": {
-                "url": "https://app.example.com/sms?user=",
-                "headers": {"Cookie": REDACTED, "X-Twilio-Signature": REDACTED, "Accept": "*/*"},
-                "parameters": {"From": "+1***01", "To": "", "Body": REDACTED, "FromCity": REDACTED, "SmsStatus": "received", "MessageSid": "SM1"}
-            },
-            "response": {"status_code": null, "headers": {"Set-Cookie": REDACTED}, "body": REDACTED}
-        }
-    }));
+    assert_eq!(
+        payload,
+        json!({
+            "error_code": "11200",
+            "more_info": {"Msg": "Bad Gateway", "To": REDACTED, "ErrorCode": "11200"},
+            "webhook": {
+                "request": {
+                    "url": "https://app.example.com/sms?user=",
+                    "headers": {"Cookie": REDACTED, "X-Twilio-Signature": REDACTED, "Accept": "*/*"},
+                    "parameters": {"From": "+1***01", "To": "", "Body": REDACTED, "FromCity": REDACTED, "SmsStatus": "received", "MessageSid": "SM1"}
+                },
+                "response": {"status_code": null, "headers": {"Set-Cookie": REDACTED}, "body": REDACTED}
+            }
+        })
+    );
 }
 
 /// Places where a person or a secret may stand, each with the canary in it.

@@ -46,10 +46,12 @@ impl Payload {
     /// The trace that the failing exchange belongs to.
     pub(super) fn trace(&self) -> Option<TraceContext> {
         let webhook = self.webhook()?;
-        [("request", "headers"), ("request", "parameters"), ("response", "headers")].into_iter().find_map(|(side, part)| {
-            let value = find_ignoring_case(webhook.get(side)?.get(part)?.as_object()?, "traceparent")?;
-            TraceContext::parse(value.as_str()?)
-        })
+        [("request", "headers"), ("request", "parameters"), ("response", "headers")].into_iter().find_map(
+            |(side, part)| {
+                let value = find_ignoring_case(webhook.get(side)?.get(part)?.as_object()?, "traceparent")?;
+                TraceContext::parse(value.as_str()?)
+            },
+        )
     }
 
     pub(super) fn redact(&mut self) {
@@ -74,9 +76,7 @@ impl Payload {
         let error_header = || find_ignoring_case(response?.get("headers")?.as_object()?, "x-twilio-webhookerror");
         let exchange = FailedExchange {
             method: request.and_then(|request| non_empty(request.get("method"))),
-            url: request
-                .and_then(|request| non_empty(request.get("url")))
-                .or_else(|| non_empty(more_info?.get("url"))),
+            url: request.and_then(|request| non_empty(request.get("url"))).or_else(|| non_empty(more_info?.get("url"))),
             status: response
                 .and_then(|response| status(response.get("status_code")))
                 .or_else(|| status(more_info?.get("httpResponse")))
@@ -87,9 +87,8 @@ impl Payload {
 
     /// The payload as the store keeps it, and whether something had to go because it was too big.
     pub(super) fn into_raw(mut self) -> (Option<Box<RawValue>>, bool) {
-        let fits = |object: &Map<String, Value>| {
-            to_raw_value(object).ok().filter(|raw| raw.get().len() <= PAYLOAD_BYTES_MAX)
-        };
+        let fits =
+            |object: &Map<String, Value>| to_raw_value(object).ok().filter(|raw| raw.get().len() <= PAYLOAD_BYTES_MAX);
         if let Some(whole) = fits(&self.object) {
             return (Some(whole), false);
         }

@@ -14,7 +14,10 @@ const SAMPLE: [(&str, &str); 7] = [
     ("PayloadType", "application/json"),
     ("Sid", "NO00000000000000000000000000000001"),
     ("Timestamp", "2026-01-02T03:04:05.678Z"),
-    ("Payload", r#"{"resource_sid":"CA1","error_code":"11200","more_info":{"Msg":"Bad Gateway","LogLevel":"WARNING"}}"#),
+    (
+        "Payload",
+        r#"{"resource_sid":"CA1","error_code":"11200","more_info":{"Msg":"Bad Gateway","LogLevel":"WARNING"}}"#,
+    ),
 ];
 
 fn received_at() -> Timestamp {
@@ -22,7 +25,8 @@ fn received_at() -> Timestamp {
 }
 
 fn read(fields: &[(&str, &str)]) -> Result<DebuggerEvent, Fault> {
-    let encode = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let encode =
+        |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
     let body: Vec<_> = fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
     let form = Form::decode(body.join("&").as_bytes()).expect("few fields");
     event_of(&form, Redaction::Standard, received_at(), None)
@@ -60,8 +64,9 @@ fn todays_form_is_read() {
 
 #[test]
 fn the_betas_form_is_read() {
-    let event = with(&[("Timestamp", "-"), ("TimeStamp", "2019-05-06T07:08:09Z"), ("Level", "-"), ("ParentAccountSid", "-")])
-        .unwrap_or_else(|fault| panic!("{}", fault.detail));
+    let event =
+        with(&[("Timestamp", "-"), ("TimeStamp", "2019-05-06T07:08:09Z"), ("Level", "-"), ("ParentAccountSid", "-")])
+            .unwrap_or_else(|fault| panic!("{}", fault.detail));
     assert_eq!(event.occurred_at.to_string(), "2019-05-06T07:08:09Z");
     assert_eq!(event.level.as_str(), "warning", "from more_info.LogLevel");
 }
@@ -126,10 +131,22 @@ fn parts_of_the_wrong_type_are_absent() {
 #[test]
 fn the_status_is_found_in_three_places() {
     let status = |payload_value| payload(&payload_value).exchange.and_then(|exchange| exchange.status);
-    assert_eq!(status(json!({"webhook": {"response": {"status_code": 200}}, "more_info": {"httpResponse": "404"}})), Some(200));
-    assert_eq!(status(json!({"webhook": {"response": {"status_code": null}}, "more_info": {"httpResponse": "404"}})), Some(404));
-    assert_eq!(status(json!({"Webhook": {"response": {"headers": {"x-twilio-webhookerror": "502 Bad Gateway"}}}})), Some(502));
-    assert_eq!(status(json!({"webhook": {"response": {"headers": {"X-Twilio-WebhookError": "11203 total time out"}}}})), None);
+    assert_eq!(
+        status(json!({"webhook": {"response": {"status_code": 200}}, "more_info": {"httpResponse": "404"}})),
+        Some(200)
+    );
+    assert_eq!(
+        status(json!({"webhook": {"response": {"status_code": null}}, "more_info": {"httpResponse": "404"}})),
+        Some(404)
+    );
+    assert_eq!(
+        status(json!({"Webhook": {"response": {"headers": {"x-twilio-webhookerror": "502 Bad Gateway"}}}})),
+        Some(502)
+    );
+    assert_eq!(
+        status(json!({"webhook": {"response": {"headers": {"X-Twilio-WebhookError": "11203 total time out"}}}})),
+        None
+    );
 }
 
 #[test]

@@ -1,0 +1,236 @@
+//! The series of `twilio_debugger_events_total`, and the rule that lets Prometheus see the first event of each.
+//!
+//! `rate()` and `increase()` take the first sample of a series as their baseline, so a series that appears with the value 1
+//! has increased by nothing: the first event of a new error code, the one that matters most, never happened. Hence the rule:
+//! *a series born since a scraper's previous scrape is shown to that scraper at 0, once.* The next scrape shows the truth, and
+//! the increase is what it was.
+//!
+//! All the state there is: one number per scraper (when it last scraped), one per series (when it was born), both from a
+//! counter that only goes up, and one durable bit per series (whether any scraper has been shown its true value).
+//!
+//! A scraper not seen before may be a new Prometheus beside an old exporter, for which history must not look like a burst:
+//! it sees true values. Or it is the old Prometheus and we have just started: then what was born in this process, or before it
+//! without ever having been shown, still starts at 0.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+
+use crate::error_code::ErrorCode;
+use crate::level::Level;
+use crate::sid::AccountSid;
+
+/// The most scrapers that are told apart; the one silent for longest is forgotten first.
+pub const SCRAPERS_MAX: usize = 64;
+
+/// What stands for every code beyond the limit.
+const OVERFLOW: &str = "overflow";
+
+/// The labels of one series.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SeriesLabels {
+    /// `level`.
+    pub level: Level,
+    /// `error_code`: a code, `none`, `invalid` or `overflow`.
+    pub error_code: String,
+    /// `account_sid`; empty when that label is off.
+    pub account_sid: String,
+}
+
+/// One series as the store keeps it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredSeries {
+    /// Its labels.
+    pub labels: SeriesLabels,
+    /// How many events.
+    pub count: u64,
+    /// When the newest happened, in seconds since 1970; none before the first.
+    pub last_event: Option<f64>,
+    /// Whether any scraper has been shown its true value.
+    pub shown: bool,
+}
+
+/// One line of a scrape.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample<'a> {
+    /// The series.
+    pub labels: &'a SeriesLabels,
+    /// What this scraper is shown.
+    pub value: u64,
+    /// When the newest event happened, in seconds since 1970.
+    pub last_event: Option<f64>,
+}
+
+/// Every series, its birth, and who has seen what.
+#[derive(Debug)]
+pub struct EventSeries {
+    series: HashMap<SeriesLabels, Series>,
+    admitted: HashSet<(String, String)>,
+    admitted_max: usize,
+    account_label: bool,
+    scrapers: HashMap<IpAddr, u64>,
+    clock: u64,
+}
+
+#[derive(Debug)]
+struct Series {
+    count: u64,
+    last_event: Option<f64>,
+    /// 0 for a series that an earlier process has left behind.
+    born: u64,
+    shown: bool,
+}
+
+/// Who asks for the metrics, as far as the rule cares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Viewer {
+    /// Sees true values: a person, or everybody when the rule is off.
+    Anyone,
+    /// A Prometheus.
+    Scraper {
+        /// Its address.
+        peer: IpAddr,
+        /// Whether this process is too young for an unknown scraper to be a new one.
+        young_process: bool,
+    },
+}
+
+impl EventSeries {
+    /// Starts from what the store kept. `admitted_max` bounds the distinct codes (with `account_label`: the distinct pairs of
+    /// code and account).
+    #[must_use]
+    pub fn new(stored: Vec<StoredSeries>, admitted_max: usize, account_label: bool) -> Self {
+        let mut table = Self {
+            series: HashMap::new(),
+            admitted: HashSet::new(),
+            admitted_max,
+            account_label,
+            scrapers: HashMap::new(),
+            clock: 0,
+        };
+        for StoredSeries { mut labels, count, last_event, shown } in stored {
+            if !account_label {
+                // The label was on once: its series become one again, here as in every later start.
+                labels.account_sid.clear();
+            }
+            table.admit(&labels.error_code, &labels.account_sid);
+            let series =
+                table.series.entry(labels).or_insert(Series { count: 0, last_event: None, born: 0, shown: false });
+            series.count += count;
+            series.last_event = series.last_event.into_iter().chain(last_event).reduce(f64::max);
+            series.shown |= shown;
+        }
+        table
+    }
+
+    /// Creates the series of a configured code at 0, unless the store has brought it.
+    pub fn create(&mut self, code: ErrorCode, account: &AccountSid) {
+        for level in [Level::Error, Level::Warning] {
+            let (labels, _) = self.labels(level, code, account);
+            self.series_of(labels);
+        }
+    }
+
+    /// The labels under which an event is counted, and whether they are the overflow's.
+    ///
+    /// Call it before the event is stored and [`Self::count`] after: the labels are stored with the count.
+    pub fn labels(&mut self, level: Level, code: ErrorCode, account: &AccountSid) -> (SeriesLabels, bool) {
+        let error_code = code.to_string();
+        let account_sid = if self.account_label { account.to_string() } else { String::new() };
+        if self.admit(&error_code, &account_sid) {
+            return (SeriesLabels { level, error_code, account_sid }, false);
+        }
+        let account_sid = if self.account_label { OVERFLOW.to_owned() } else { String::new() };
+        (SeriesLabels { level, error_code: OVERFLOW.to_owned(), account_sid }, true)
+    }
+
+    /// Counts `events` that are on disk, the newest of which happened at `last_event` (seconds since 1970).
+    pub fn count(&mut self, labels: SeriesLabels, events: u64, last_event: f64) {
+        let series = self.series_of(labels);
+        series.count += events;
+        series.last_event = Some(series.last_event.map_or(last_event, |known| known.max(last_event)));
+    }
+
+    /// How many distinct codes (or pairs of code and account) are in use.
+    #[must_use]
+    pub fn admitted(&self) -> usize {
+        self.admitted.len()
+    }
+
+    /// The series whose true value `viewer` would be shown now although no scraper has ever been: the store must know
+    /// before the viewer does, see [`Self::mark_shown`].
+    #[must_use]
+    pub fn about_to_be_shown(&self, viewer: Viewer) -> Vec<SeriesLabels> {
+        if viewer == Viewer::Anyone {
+            return Vec::new();
+        }
+        let unshown = self.series.iter().filter(|(_, series)| !series.shown);
+        unshown.filter(|(_, series)| !self.hides(series, viewer)).map(|(labels, _)| labels.clone()).collect()
+    }
+
+    /// Notes that scrapers see the true values of these series from now on.
+    pub fn mark_shown(&mut self, labels: &[SeriesLabels]) {
+        for labels in labels {
+            if let Some(series) = self.series.get_mut(labels) {
+                series.shown = true;
+            }
+        }
+    }
+
+    /// What `viewer` is shown. A scraper's next view starts from this one.
+    ///
+    /// A series whose true value is neither hidden by the rule nor marked as shown (it was born a moment ago, between two
+    /// locks) is shown at 0 too, so that the promise of [`Self::about_to_be_shown`] holds.
+    pub fn view(&mut self, viewer: Viewer) -> Vec<Sample<'_>> {
+        let value = |series: &Series| {
+            let secret = viewer != Viewer::Anyone && !series.shown;
+            if secret || self.hides(series, viewer) { 0 } else { series.count }
+        };
+        let values: Vec<u64> = self.series.values().map(value).collect();
+        if let Viewer::Scraper { peer, .. } = viewer {
+            self.clock += 1;
+            self.scrapers.insert(peer, self.clock);
+            if self.scrapers.len() > SCRAPERS_MAX {
+                let oldest = self.scrapers.iter().min_by_key(|(_, seen)| **seen).map(|(peer, _)| *peer);
+                oldest.and_then(|peer| self.scrapers.remove(&peer));
+            }
+        }
+        let samples = self.series.iter().zip(values).map(|((labels, series), value)| Sample {
+            labels,
+            value,
+            last_event: series.last_event,
+        });
+        samples.collect()
+    }
+
+    /// The rule.
+    fn hides(&self, series: &Series, viewer: Viewer) -> bool {
+        let Viewer::Scraper { peer, young_process } = viewer else {
+            return false;
+        };
+        match self.scrapers.get(&peer) {
+            Some(previous_scrape) => series.born > *previous_scrape,
+            None => young_process && (series.born > 0 || !series.shown),
+        }
+    }
+
+    fn series_of(&mut self, labels: SeriesLabels) -> &mut Series {
+        let clock = &mut self.clock;
+        self.series.entry(labels).or_insert_with(|| {
+            *clock += 1;
+            Series { count: 0, last_event: None, born: *clock, shown: false }
+        })
+    }
+
+    /// Whether a code (with its account) has a series of its own; the set only grows, so that no series ever moves.
+    fn admit(&mut self, error_code: &str, account_sid: &str) -> bool {
+        let reserved = matches!(error_code, "none" | "invalid" | OVERFLOW);
+        if (reserved && account_sid.is_empty()) || error_code == OVERFLOW {
+            return true;
+        }
+        let pair = (error_code.to_owned(), account_sid.to_owned());
+        self.admitted.contains(&pair) || (self.admitted.len() < self.admitted_max && self.admitted.insert(pair))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! The label values that are known in advance: closed enums, so that every series exists at 0 from the first scrape.
+
+/// Why a request was refused: the `reason` label of `twilio_debugger_exporter_rejected_total`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RejectionReason {
+    /// The path is not that of a public URL.
+    NotFound,
+    /// Not POST.
+    Method,
+    /// Not a form, or compressed.
+    ContentType,
+    /// Two lengths, two hosts, a transfer encoding, a body that does not come.
+    Framing,
+    /// Body or header above its limit.
+    TooLarge,
+    /// No signature.
+    Unsigned,
+    /// No token for the account.
+    UnknownAccount,
+    /// No token gives this signature.
+    BadSignature,
+    /// Basic auth is configured and was not given.
+    Unauthenticated,
+    /// The store is at its limit, the disk is full, or the queue is.
+    StoreFull,
+    /// Writing or syncing failed.
+    StoreFailed,
+    /// The process is ending.
+    ShuttingDown,
+    /// Not synced in time, and withdrawn.
+    Timeout,
+}
+
+impl RejectionReason {
+    /// Every reason, in the order of the metrics page.
+    pub const ALL: [Self; 13] = [
+        Self::NotFound,
+        Self::Method,
+        Self::ContentType,
+        Self::Framing,
+        Self::TooLarge,
+        Self::Unsigned,
+        Self::UnknownAccount,
+        Self::BadSignature,
+        Self::Unauthenticated,
+        Self::StoreFull,
+        Self::StoreFailed,
+        Self::ShuttingDown,
+        Self::Timeout,
+    ];
+
+    /// The value of the label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::Method => "method",
+            Self::ContentType => "content_type",
+            Self::Framing => "framing",
+            Self::TooLarge => "too_large",
+            Self::Unsigned => "unsigned",
+            Self::UnknownAccount => "unknown_account",
+            Self::BadSignature => "bad_signature",
+            Self::Unauthenticated => "unauthenticated",
+            Self::StoreFull => "store_full",
+            Self::StoreFailed => "store_failed",
+            Self::ShuttingDown => "shutting_down",
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
+/// Why an export failed: the `class` label of `twilio_debugger_exporter_otlp_failures_total`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum OtlpFailure {
+    /// No connection, a lost one, or an answer that says "later": 502, 503, 504, `UNAVAILABLE`.
+    Unavailable,
+    /// No answer in time.
+    Timeout,
+    /// Told to slow down: 429, or `RESOURCE_EXHAUSTED` with a delay.
+    Throttled,
+    /// The destination is at fault, not the record: 401, 403, 404, `UNIMPLEMENTED`, an answer that is not OTLP.
+    Destination,
+    /// The records are: 400, `INVALID_ARGUMENT`.
+    Rejected,
+    /// The request was too large: 413, `RESOURCE_EXHAUSTED`.
+    TooLarge,
+    /// Records that the collector dropped from a request it took.
+    PartialSuccess,
+}
+
+impl OtlpFailure {
+    /// Every class, in the order of the metrics page.
+    pub const ALL: [Self; 7] = [
+        Self::Unavailable,
+        Self::Timeout,
+        Self::Throttled,
+        Self::Destination,
+        Self::Rejected,
+        Self::TooLarge,
+        Self::PartialSuccess,
+    ];
+
+    /// The value of the label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unavailable => "unavailable",
+            Self::Timeout => "timeout",
+            Self::Throttled => "throttled",
+            Self::Destination => "destination",
+            Self::Rejected => "rejected",
+            Self::TooLarge => "too_large",
+            Self::PartialSuccess => "partial_success",
+        }
+    }
+}
+
+/// The statuses that the webhook answers with: the `code` label of `twilio_debugger_exporter_requests_total`.
+pub const STATUS_CODES: [u16; 10] = [204, 400, 401, 403, 404, 405, 413, 415, 431, 503];

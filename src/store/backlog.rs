@@ -1,0 +1,107 @@
+//! The store as log export sees it: what has not been delivered, and how to say that it has.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::archive::Archive;
+use super::writer::Command;
+use crate::event::DebuggerEvent;
+
+/// An event on disk.
+#[derive(Debug, Clone)]
+pub struct StoredEvent {
+    /// Position in the store: 1 for the first event ever, never reused.
+    pub seq: u64,
+    /// The event.
+    pub event: DebuggerEvent,
+}
+
+/// What became of a stretch of events at the collector.
+#[derive(Debug, Clone, Default)]
+pub struct Settlement {
+    /// The last event of the stretch; the cursor moves here.
+    pub through: u64,
+    /// Events the collector took.
+    pub delivered: u64,
+    /// Events the collector refused for good, with its words: they go to quarantine.
+    pub refused: Vec<(StoredEvent, String)>,
+    /// The collector took the stretch but said that it dropped some: how many, its words, and the Sids of the stretch.
+    pub partial: Option<(u64, String, Vec<String>)>,
+}
+
+/// The store could not be read or written; the process is about to end, or will be told so by the writer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("store cannot be read or written")]
+pub struct StoreGone;
+
+/// The undelivered part of the store. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Backlog {
+    path: PathBuf,
+    reader: Arc<Mutex<Option<Archive>>>,
+    cursor: Arc<Mutex<u64>>,
+    commands: mpsc::Sender<Command>,
+    stored: watch::Receiver<u64>,
+}
+
+impl Backlog {
+    pub(super) fn new(
+        path: PathBuf,
+        cursor: u64,
+        commands: mpsc::Sender<Command>,
+        stored: watch::Receiver<u64>,
+    ) -> Self {
+        Self { path, reader: Arc::default(), cursor: Arc::new(Mutex::new(cursor)), commands, stored }
+    }
+
+    /// The next events behind the cursor, oldest first, at most `records_max`; waits until there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreGone`] if the store cannot be read, or its writer has ended.
+    pub async fn unsent(&self, records_max: usize) -> Result<Vec<StoredEvent>, StoreGone> {
+        let mut stored = self.stored.clone();
+        loop {
+            let cursor = *self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
+            let last = *stored.borrow_and_update();
+            if last > cursor {
+                return self.read(cursor, records_max).await;
+            }
+            stored.changed().await.map_err(|_| StoreGone)?;
+        }
+    }
+
+    /// Moves the cursor; returns once that is synced.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreGone`]; the cursor may or may not have moved.
+    pub async fn settle(&self, settlement: Settlement) -> Result<(), StoreGone> {
+        let through = settlement.through;
+        let (done, settled) = oneshot::channel();
+        self.commands.send(Command::Settle { settlement, done }).await.map_err(|_| StoreGone)?;
+        settled.await.map_err(|_| StoreGone)??;
+        let mut cursor = self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
+        *cursor = through.max(*cursor);
+        Ok(())
+    }
+
+    async fn read(&self, after: u64, records_max: usize) -> Result<Vec<StoredEvent>, StoreGone> {
+        let (path, reader) = (self.path.clone(), self.reader.clone());
+        let read = move || {
+            let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
+            let archive = match &mut *reader {
+                Some(archive) => archive,
+                None => reader.insert(Archive::open_file(&path)?),
+            };
+            archive.events_after(after, records_max)
+        };
+        let events = tokio::task::spawn_blocking(read).await.map_err(|_| StoreGone)?;
+        events.map_err(|error| {
+            tracing::error!(%error, "the store cannot be read for log export");
+            StoreGone
+        })
+    }
+}

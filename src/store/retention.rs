@@ -1,0 +1,93 @@
+//! Makes room: what has been delivered and is old goes first, what the collector has not taken never goes.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{OptionalExtension as _, params};
+
+use super::disk::Disk;
+use crate::config::StoreSettings;
+
+/// From here on new events are kept without their payload, and delivered ones make room for new ones.
+pub(super) fn high_mark(bytes_max: u64) -> u64 {
+    bytes_max / 5 * 4
+}
+
+/// The most groups deleted in one transaction: what a request may have to wait behind.
+const GROUPS_PER_STEP: u64 = 64;
+
+/// Deletes what is past its time: delivered events after `retention`, fingerprints and quarantine after the dedupe window.
+pub(super) fn apply(disk: &mut Disk, limits: &StoreSettings, delivered_through: u64) -> rusqlite::Result<()> {
+    let now = Timestamp::now();
+    let events_before = before(now, limits.retention);
+    delete_groups(disk, "received_at < ?2", delivered_through, events_before)?;
+    let seen_before = before(now, limits.dedupe_window);
+    forget_while(disk, |_, at| at < seen_before)?;
+    disk.connection.prepare_cached("DELETE FROM quarantine WHERE at < ?1")?.execute([seen_before])?;
+    disk.connection.prepare_cached("DELETE FROM partial_deliveries WHERE at < ?1")?.execute([seen_before])?;
+    Ok(())
+}
+
+/// Deletes the oldest delivered groups; false if there are none.
+pub(super) fn make_room(disk: &mut Disk, delivered_through: u64) -> rusqlite::Result<bool> {
+    let before = disk.state.events;
+    delete_groups(disk, "?2 = ?2", delivered_through, 0)?;
+    Ok(disk.state.events < before)
+}
+
+/// Forgets the oldest fingerprints until at most `events_max` are left.
+pub(super) fn forget_oldest(disk: &mut Disk, events_max: u64) -> rusqlite::Result<()> {
+    forget_while(disk, |remembered, _| remembered > events_max)
+}
+
+fn delete_groups(disk: &mut Disk, condition: &str, through: u64, at: i64) -> rusqlite::Result<()> {
+    let transaction = disk.connection.transaction()?;
+    let oldest = format!(
+        "SELECT last_seq, events FROM event_groups WHERE last_seq <= ?1 AND {condition} ORDER BY last_seq LIMIT {GROUPS_PER_STEP}"
+    );
+    let groups = transaction
+        .prepare_cached(&oldest)?
+        .query_map(params![through, at], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?)))?
+        .collect::<Result<Vec<_>, _>>()?;
+    let events: u64 = groups.iter().map(|(_, events)| events).sum();
+    for (last_seq, _) in &groups {
+        transaction.prepare_cached("DELETE FROM event_groups WHERE last_seq = ?1")?.execute([last_seq])?;
+    }
+    if events > 0 {
+        transaction.prepare_cached("UPDATE state SET events = events - ?1")?.execute([events])?;
+    }
+    transaction.commit()?;
+    disk.state.events -= events;
+    Ok(())
+}
+
+/// Forgets fingerprints from the oldest on, as long as `applies` to how many are remembered and when the row was written.
+fn forget_while(disk: &mut Disk, applies: impl Fn(u64, i64) -> bool) -> rusqlite::Result<()> {
+    let mut forgotten = Vec::new();
+    let mut remembered = disk.seen_events;
+    let transaction = disk.connection.transaction()?;
+    for _ in 0..GROUPS_PER_STEP {
+        let oldest = transaction
+            .prepare_cached("SELECT id, at, fingerprints FROM seen_groups ORDER BY id LIMIT 1")?
+            .query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, Vec<u8>>(2)?)))
+            .optional()?;
+        let Some((id, _, fingerprints)) = oldest.filter(|(_, at, _)| applies(remembered, *at)) else {
+            break;
+        };
+        transaction.prepare_cached("DELETE FROM seen_groups WHERE id = ?1")?.execute([id])?;
+        remembered -= fingerprints.len() as u64 / 16;
+        forgotten.push(fingerprints);
+    }
+    transaction.commit()?;
+    disk.seen_events = remembered;
+    for row in forgotten {
+        disk.seen.forget(&row);
+    }
+    Ok(())
+}
+
+/// Milliseconds since 1970, `ago` before `now`.
+fn before(now: Timestamp, ago: Duration) -> i64 {
+    let ago = SignedDuration::try_from(ago).unwrap_or(SignedDuration::MAX);
+    now.checked_sub(ago).map_or(i64::MIN, Timestamp::as_millisecond)
+}

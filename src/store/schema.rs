@@ -1,0 +1,83 @@
+//! The tables, and how an older version becomes this one.
+
+use rusqlite::Connection;
+
+/// The version this program writes, in SQLite's `user_version`.
+pub const SCHEMA_VERSION: i64 = 1;
+
+/// Step `n` takes version `n` to `n + 1`; version 0 is an empty file.
+const MIGRATIONS: [&str; 1] = ["
+    -- One row a group of events that were synced together. `documents` is JSON, one event a line; the first event's number is
+    -- last_seq - events + 1.
+    CREATE TABLE event_groups (
+        last_seq INTEGER PRIMARY KEY,
+        events INTEGER NOT NULL,
+        received_at INTEGER NOT NULL,
+        documents TEXT NOT NULL
+    );
+    CREATE INDEX event_groups_by_time ON event_groups (received_at);
+    -- One row a group: 16 bytes an event, the fingerprints of its Sid and of its MAC. See seen.rs.
+    CREATE TABLE seen_groups (
+        id INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        fingerprints BLOB NOT NULL
+    );
+    -- twilio_debugger_events_total; account_sid is empty when that label is off.
+    CREATE TABLE series (
+        level TEXT NOT NULL,
+        error_code TEXT NOT NULL,
+        account_sid TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        last_event REAL,
+        shown INTEGER NOT NULL,
+        PRIMARY KEY (level, error_code, account_sid)
+    ) WITHOUT ROWID;
+    -- The other counters; label values are joined by line feeds.
+    CREATE TABLE counters (
+        metric TEXT NOT NULL,
+        labels TEXT NOT NULL,
+        value INTEGER NOT NULL,
+        PRIMARY KEY (metric, labels)
+    ) WITHOUT ROWID;
+    -- How many events there are, and the last one that the collector has: counting them would mean reading them.
+    CREATE TABLE state (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        events INTEGER NOT NULL,
+        last_seq INTEGER NOT NULL,
+        cursor INTEGER NOT NULL
+    );
+    INSERT INTO state VALUES (1, 0, 0, 0);
+    CREATE TABLE quarantine (
+        id INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        document TEXT NOT NULL
+    );
+    -- Requests that the collector took while dropping some of their records, which it does not name.
+    CREATE TABLE partial_deliveries (
+        id INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        rejected INTEGER NOT NULL,
+        message TEXT NOT NULL,
+        sids TEXT NOT NULL
+    );
+"];
+
+/// The version a file has.
+pub(super) fn version_of(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// Brings a file of an older version to [`SCHEMA_VERSION`], all steps in one transaction.
+pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    let version = version_of(connection)?;
+    let done = usize::try_from(version).unwrap_or(0);
+    if done >= MIGRATIONS.len() {
+        return Ok(());
+    }
+    let transaction = connection.transaction()?;
+    for step in &MIGRATIONS[done..] {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    transaction.commit()
+}

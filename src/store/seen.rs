@@ -1,0 +1,170 @@
+//! Which events have been seen: the set behind "counted exactly once".
+//!
+//! A delivery is a duplicate when its Sid is known, or its MAC. The MAC catches what the Sid cannot: the signature joins names
+//! and values without separators, so one captured request can be cut into another Sid under the same MAC. What is only known
+//! from quarantine does not count: there the cut was not a clean one, and the clean one is unique.
+//!
+//! The set holds 64-bit fingerprints and not the ids: a million events are 38 MB that way and 100 MB otherwise. Among a
+//! million, two different ids share a fingerprint with a chance of 1 in 37 million.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use sha2::{Digest, Sha256};
+
+use crate::account::Mac;
+
+/// What is remembered of one arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fingerprints {
+    /// An event, by its Sid and its MAC.
+    Event { sid: u64, mac: u64 },
+    /// Something quarantined, by its MAC alone; its Sid proves nothing.
+    Quarantined { clean_mac: u64, mac: u64 },
+}
+
+impl Fingerprints {
+    pub(super) fn of_event(sid: &str, mac: &Mac) -> Self {
+        Self::Event { sid: fingerprint(b'S', sid.as_bytes()), mac: fingerprint(b'M', mac) }
+    }
+
+    pub(super) fn of_quarantined(mac: &Mac) -> Self {
+        Self::Quarantined { clean_mac: fingerprint(b'M', mac), mac: fingerprint(b'Q', mac) }
+    }
+
+    /// The 16 bytes that the store keeps; the first 8 are zero for something quarantined.
+    pub(super) fn to_bytes(self) -> [u8; 16] {
+        let (first, second) = match self {
+            Self::Event { sid, mac } => (sid, mac),
+            Self::Quarantined { mac, .. } => (0, mac),
+        };
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&first.to_le_bytes());
+        bytes[8..].copy_from_slice(&second.to_le_bytes());
+        bytes
+    }
+}
+
+/// The first 8 bytes of a hash, never zero. SHA-256 and not a faster hash: the values are kept on disk, so they must be the
+/// same in every version and on every machine.
+fn fingerprint(kind: u8, id: &[u8]) -> u64 {
+    let hash = Sha256::new().chain_update([kind]).chain_update(id).finalize();
+    let start: [u8; 8] = hash[..8].try_into().expect("32 bytes have 8");
+    u64::from_le_bytes(start).max(1)
+}
+
+/// The fingerprints of every event inside the dedupe window.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    sids: FingerprintSet,
+    macs: FingerprintSet,
+}
+
+type FingerprintSet = HashSet<u64, BuildHasherDefault<AlreadyHashed>>;
+
+impl Seen {
+    pub(super) fn with_capacity(events: usize) -> Self {
+        let set = || FingerprintSet::with_capacity_and_hasher(events, BuildHasherDefault::default());
+        Self { sids: set(), macs: set() }
+    }
+
+    /// Remembers an arrival; false if it was known, and then nothing changes.
+    pub(super) fn insert(&mut self, fingerprints: Fingerprints) -> bool {
+        match fingerprints {
+            Fingerprints::Event { sid, mac } => {
+                if self.sids.contains(&sid) || self.macs.contains(&mac) {
+                    return false;
+                }
+                self.sids.insert(sid) && self.macs.insert(mac)
+            }
+            Fingerprints::Quarantined { clean_mac, mac } => !self.macs.contains(&clean_mac) && self.macs.insert(mac),
+        }
+    }
+
+    /// Adds a row that the store kept.
+    pub(super) fn load(&mut self, row: &[u8]) {
+        for (first, second) in pairs_of(row) {
+            if first != 0 {
+                self.sids.insert(first);
+            }
+            self.macs.insert(second);
+        }
+    }
+
+    /// Forgets a row that the store no longer keeps, or never got to keep.
+    pub(super) fn forget(&mut self, row: &[u8]) {
+        for (first, second) in pairs_of(row) {
+            self.sids.remove(&first);
+            self.macs.remove(&second);
+        }
+    }
+}
+
+fn pairs_of(row: &[u8]) -> impl Iterator<Item = (u64, u64)> {
+    let number = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("chunks of 16 have two halves of 8"));
+    row.chunks_exact(16).map(move |pair| (number(&pair[..8]), number(&pair[8..])))
+}
+
+/// A hasher for values that are hashes.
+#[derive(Debug, Default)]
+struct AlreadyHashed(u64);
+
+impl Hasher for AlreadyHashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Fingerprints, Seen};
+
+    const MAC: [u8; 20] = [7; 20];
+
+    #[test]
+    fn a_sid_or_a_mac_is_seen_once() {
+        let mut seen = Seen::default();
+        assert!(seen.insert(Fingerprints::of_event("NO1", &MAC)));
+        assert!(!seen.insert(Fingerprints::of_event("NO1", &[8; 20])), "the Sid again");
+        assert!(!seen.insert(Fingerprints::of_event("NO2", &MAC)), "a re-split of the same request");
+        assert!(!seen.insert(Fingerprints::of_quarantined(&MAC)), "a re-split that is no event");
+        assert!(seen.insert(Fingerprints::of_event("NO2", &[8; 20])));
+    }
+
+    #[test]
+    fn what_quarantine_knows_does_not_keep_the_event_out() {
+        let mut seen = Seen::default();
+        assert!(seen.insert(Fingerprints::of_quarantined(&MAC)));
+        assert!(!seen.insert(Fingerprints::of_quarantined(&MAC)));
+        assert!(seen.insert(Fingerprints::of_event("NO1", &MAC)));
+    }
+
+    #[test]
+    fn a_row_brings_back_and_takes_away_what_it_holds() {
+        let (event, quarantined) = (Fingerprints::of_event("NO1", &MAC), Fingerprints::of_quarantined(&[9; 20]));
+        let row: Vec<u8> = [event.to_bytes(), quarantined.to_bytes()].concat();
+        let mut seen = Seen::with_capacity(2);
+        seen.load(&row);
+        assert!(!seen.insert(event));
+        assert!(!seen.insert(quarantined));
+        seen.forget(&row);
+        assert!(seen.insert(event));
+        assert!(seen.insert(quarantined));
+    }
+
+    #[test]
+    fn fingerprints_are_the_same_in_every_version() {
+        let Fingerprints::Event { sid, mac } = Fingerprints::of_event("NO1", &MAC) else { panic!("an event") };
+        assert_eq!((sid, mac), (9_392_460_810_991_962_762, 11_931_552_100_604_367_330));
+    }
+}

@@ -1,0 +1,337 @@
+//! The one thread that writes: takes everything that waits, commits it once, and answers afterwards.
+//!
+//! Group commit needs no timer. While one group syncs, the next one gathers in the channel; under load a group is as large as
+//! the number of clients, alone it is one request and costs one sync.
+
+mod arrivals;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use jiff::Timestamp;
+use rusqlite::ErrorCode;
+use tokio::sync::{mpsc, oneshot, watch};
+
+pub(super) use self::arrivals::Waiting;
+use self::arrivals::{Group, Tally};
+use super::backlog::{Settlement, StoreGone};
+use super::disk::{Disk, Write};
+use super::{AcceptError, Pressure, Receipt, retention};
+use crate::config::StoreSettings;
+use crate::metrics::Metrics;
+use crate::metrics::event_series::SeriesLabels;
+use crate::quarantine::{QuarantineReason, Quarantined};
+
+/// The most commands of one group.
+const GROUP_MAX: usize = 256;
+
+/// Bytes written to the log before they are carried over into the database file.
+///
+/// A checkpoint stalls whoever waits for it. At this size fewer than one request in a hundred does.
+const CHECKPOINT_BYTES: usize = 16 << 20;
+
+/// What one commit adds to the log besides the documents themselves: a page or two of each table it touches.
+const COMMIT_BYTES: usize = 48 << 10;
+
+/// What the writer is asked to do.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// Store an arrival.
+    Accept(Waiting),
+    /// Write the counters, and mark series as shown.
+    KeepCounters { shown: Vec<SeriesLabels>, done: oneshot::Sender<bool> },
+    /// Move the cursor.
+    Settle { settlement: Settlement, done: oneshot::Sender<Result<(), StoreGone>> },
+    /// Apply limits, perhaps new ones.
+    Maintain(Box<StoreSettings>),
+    /// Write the counters and end.
+    Close,
+}
+
+/// The writer's state: the disk and what is known of it.
+#[derive(Debug)]
+pub(super) struct Writer {
+    disk: Disk,
+    metrics: Arc<Metrics>,
+    pressure: Arc<AtomicU8>,
+    stored: watch::Sender<u64>,
+    keep_for_export: bool,
+    limits: Option<Box<StoreSettings>>,
+    kept: HashMap<(String, String), u64>,
+    bytes: u64,
+    log_bytes: usize,
+}
+
+/// Everything but arrivals that one round has to do.
+#[derive(Debug, Default)]
+struct Chores {
+    keep_counters: Vec<(Vec<SeriesLabels>, oneshot::Sender<bool>)>,
+    settlements: Vec<(Settlement, oneshot::Sender<Result<(), StoreGone>>)>,
+    maintain: bool,
+    close: bool,
+}
+
+impl Writer {
+    pub(super) fn new(
+        disk: Disk,
+        metrics: Arc<Metrics>,
+        pressure: Arc<AtomicU8>,
+        stored: watch::Sender<u64>,
+        keep_for_export: bool,
+    ) -> Self {
+        let kept = HashMap::new();
+        Self { disk, metrics, pressure, stored, keep_for_export, limits: None, kept, bytes: 0, log_bytes: 0 }
+    }
+
+    /// Serves until told to close or until a write fails; in the latter case `failed` becomes true.
+    pub(super) fn run(mut self, mut commands: mpsc::Receiver<Command>, failed: &watch::Sender<bool>) {
+        let mut received = Vec::with_capacity(GROUP_MAX);
+        while commands.blocking_recv_many(&mut received, GROUP_MAX) > 0 {
+            match self.round(received.drain(..)) {
+                Ok(false) => {}
+                Ok(true) => return,
+                Err(error) => {
+                    tracing::error!(%error, "the store cannot be written: ending, so that the next start recovers what is on disk");
+                    failed.send_replace(true);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Does everything that waits; true when it is time to end.
+    fn round(&mut self, commands: impl Iterator<Item = Command>) -> rusqlite::Result<bool> {
+        let mut group = Group::default();
+        let mut chores = Chores::default();
+        for command in commands {
+            match command {
+                Command::Accept(waiting) => group.take(waiting, &mut self.disk.seen),
+                Command::KeepCounters { shown, done } => chores.keep_counters.push((shown, done)),
+                Command::Settle { settlement, done } => chores.settlements.push((settlement, done)),
+                Command::Maintain(settings) => {
+                    self.limits = Some(settings);
+                    chores.maintain = true;
+                }
+                Command::Close => chores.close = true,
+            }
+        }
+        self.store(group)?;
+        if !chores.settlements.is_empty() {
+            self.settle(chores.settlements)?;
+        }
+        if !chores.keep_counters.is_empty() || chores.close {
+            self.keep_counters(chores.keep_counters)?;
+        }
+        if chores.maintain {
+            self.maintain()?;
+        }
+        if self.log_bytes >= CHECKPOINT_BYTES || chores.close {
+            self.checkpoint()?;
+        }
+        Ok(chores.close)
+    }
+
+    /// Commits a group and answers it. An error is fatal; a full disk is not one.
+    fn store(&mut self, group: Group) -> rusqlite::Result<()> {
+        if group.is_empty() {
+            return Ok(());
+        }
+        if group.documents_bytes() == 0 {
+            self.answer(group, Ok(()));
+            return Ok(());
+        }
+        let bytes_max = self.limits.as_ref().map_or(u64::MAX, |limits| limits.bytes_max);
+        if self.bytes + group.documents_bytes() as u64 > bytes_max {
+            return self.refuse(group);
+        }
+        let tally = group.tally(&self.metrics);
+        match self.commit_group(&group, &tally) {
+            Ok(()) => {}
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+                tracing::warn!("the disk is full: events are refused until there is room");
+                return self.refuse(group);
+            }
+            Err(error) => {
+                self.answer(group, Err(AcceptError::Failed));
+                return Err(error);
+            }
+        }
+        let events = group.events();
+        self.disk.seen_events += events;
+        self.disk.state.events += events;
+        self.disk.state.last_seq += events;
+        self.log_bytes += group.documents_bytes() + COMMIT_BYTES;
+        // Counted only now, and before anybody is told: a crash can take back neither.
+        self.metrics.count_group(tally.counts);
+        self.answer(group, Ok(()));
+        self.stored.send_replace(self.disk.state.last_seq);
+        self.measure()
+    }
+
+    fn commit_group(&mut self, group: &Group, tally: &Tally) -> rusqlite::Result<()> {
+        let now = Timestamp::now();
+        let transaction = self.disk.connection.transaction()?;
+        let write = Write(&transaction);
+        if group.events() > 0 {
+            write.events(self.disk.state.last_seq + group.events(), group.events(), now, group.documents())?;
+        }
+        for document in group.quarantined() {
+            write.quarantine(now, document)?;
+        }
+        write.seen(now, group.fingerprints())?;
+        for (labels, (events, last_event)) in &tally.counts.series {
+            write.count_series(labels, *events, *last_event)?;
+        }
+        for (metric, labels, count) in &tally.rows {
+            write.add_to_counter(metric, labels, *count)?;
+        }
+        transaction.commit()
+    }
+
+    /// Refuses a group for want of room.
+    fn refuse(&mut self, group: Group) -> rusqlite::Result<()> {
+        self.disk.seen.forget(group.fingerprints());
+        self.answer(group, Err(AcceptError::Full));
+        self.set_pressure(Pressure::Full);
+        self.maintain()
+    }
+
+    /// Answers everybody: duplicates of stored events with success, the rest with `outcome`.
+    fn answer(&self, group: Group, outcome: Result<(), AcceptError>) {
+        let counts = group.answer(outcome.map(|()| Receipt::Stored));
+        self.metrics.count_group(counts);
+    }
+
+    fn settle(
+        &mut self,
+        settlements: Vec<(Settlement, oneshot::Sender<Result<(), StoreGone>>)>,
+    ) -> rusqlite::Result<()> {
+        let now = Timestamp::now();
+        let transaction = self.disk.connection.transaction()?;
+        let write = Write(&transaction);
+        let mut cursor = self.disk.state.cursor;
+        for (settlement, _) in &settlements {
+            cursor = cursor.max(settlement.through);
+            for (stored, detail) in &settlement.refused {
+                let entry = Quarantined {
+                    reason: QuarantineReason::OtlpRejected,
+                    detail: detail.clone(),
+                    sid: Some(stored.event.sid.to_string()),
+                    at: now,
+                    content: serde_json::to_value(&stored.event).unwrap_or_default(),
+                };
+                write.quarantine(now, &arrivals::document_of(&entry))?;
+            }
+            if let Some((rejected, message, sids)) = &settlement.partial {
+                write.partial_delivery(now, *rejected, message, &sids.join("\n"))?;
+            }
+        }
+        write.cursor(cursor)?;
+        transaction.commit()?;
+        self.disk.state.cursor = cursor;
+        self.log_bytes += COMMIT_BYTES;
+        for (settlement, done) in settlements {
+            self.metrics.otlp_quarantined(settlement.refused.len() as u64);
+            // Nobody waits any more when the process is ending; the cursor has moved all the same.
+            let _ = done.send(Ok(()));
+        }
+        Ok(())
+    }
+
+    /// Writes every counter that has moved, so that a scrape may show it.
+    fn keep_counters(&mut self, waiting: Vec<(Vec<SeriesLabels>, oneshot::Sender<bool>)>) -> rusqlite::Result<()> {
+        let (rows, _) = self.metrics.durable_counters();
+        let moved: Vec<_> = rows
+            .into_iter()
+            .filter(|row| self.kept.get(&(row.metric.clone(), row.labels.clone())) != Some(&row.value))
+            .collect();
+        let shown = waiting.iter().flat_map(|(shown, _)| shown);
+        let kept = if moved.is_empty() && shown.clone().next().is_none() {
+            true
+        } else {
+            let transaction = self.disk.connection.transaction()?;
+            let write = Write(&transaction);
+            let result = moved.iter().try_for_each(|row| write.set_counter(row));
+            let result = result.and_then(|()| shown.clone().try_for_each(|labels| write.mark_shown(labels)));
+            match result.and_then(|()| transaction.commit()) {
+                Ok(()) => true,
+                Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => false,
+                Err(error) => return Err(error),
+            }
+        };
+        if kept {
+            self.log_bytes += if moved.is_empty() { 0 } else { COMMIT_BYTES };
+            self.kept.extend(moved.into_iter().map(|row| ((row.metric, row.labels), row.value)));
+        }
+        for (_, done) in waiting {
+            // A scrape that has given up shows nothing.
+            let _ = done.send(kept);
+        }
+        Ok(())
+    }
+
+    fn maintain(&mut self) -> rusqlite::Result<()> {
+        let Some(limits) = self.limits.clone() else {
+            return Ok(());
+        };
+        let delivered_through = if self.keep_for_export { self.disk.state.cursor } else { self.disk.state.last_seq };
+        match retention::apply(&mut self.disk, &limits, delivered_through) {
+            Ok(()) => {}
+            // Deleting needs room too; it will be tried again.
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {}
+            Err(error) => return Err(error),
+        }
+        self.log_bytes += COMMIT_BYTES;
+        self.metrics.families().store_bytes_max.set(i64::try_from(limits.bytes_max).unwrap_or(i64::MAX));
+        let oldest = self.disk.oldest()?.map_or(0.0, crate::metrics::seconds);
+        self.metrics.families().store_oldest_event.set(oldest);
+        self.measure()
+    }
+
+    /// Looks how full the store is, tells inputs and metrics, and makes room before there is none.
+    fn measure(&mut self) -> rusqlite::Result<()> {
+        self.bytes = self.disk.bytes()?;
+        let families = self.metrics.families();
+        families.store_bytes.set(i64::try_from(self.bytes).unwrap_or(i64::MAX));
+        families.store_events.set(i64::try_from(self.disk.state.events).unwrap_or(i64::MAX));
+        let Some(limits) = &self.limits else {
+            return Ok(());
+        };
+        if self.disk.seen_events > limits.dedupe_events_max {
+            retention::forget_oldest(&mut self.disk, limits.dedupe_events_max)?;
+        }
+        let high_mark = retention::high_mark(limits.bytes_max);
+        let delivered_through = if self.keep_for_export { self.disk.state.cursor } else { self.disk.state.last_seq };
+        if self.bytes > high_mark && retention::make_room(&mut self.disk, delivered_through)? {
+            self.bytes = self.disk.bytes()?;
+        }
+        self.set_pressure(match self.bytes {
+            bytes if bytes >= limits.bytes_max => Pressure::Full,
+            bytes if bytes > high_mark => Pressure::High,
+            _ => Pressure::Normal,
+        });
+        Ok(())
+    }
+
+    fn set_pressure(&self, pressure: Pressure) {
+        let before = self.pressure.swap(pressure as u8, Ordering::Relaxed);
+        if before != pressure as u8 {
+            let bytes = self.bytes;
+            match pressure {
+                Pressure::Normal => tracing::info!(bytes, "the store has room again"),
+                Pressure::High => {
+                    tracing::warn!(bytes, "the store is at 80 %: new events are kept without their payload")
+                }
+                Pressure::Full => tracing::error!(bytes, "the store is full: new events are refused"),
+            }
+        }
+    }
+
+    /// Carries the log over into the database file, so that the log can start again from its beginning.
+    fn checkpoint(&mut self) -> rusqlite::Result<()> {
+        self.disk.connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?.query_row([], |_| Ok(()))?;
+        self.log_bytes = 0;
+        Ok(())
+    }
+}
