@@ -59,6 +59,13 @@ pub struct DebuggerEvent {
     pub payload_trimmed: bool,
 }
 
+impl DebuggerEvent {
+    /// Drops the bulk: what is left says what failed, for whom, and where to look.
+    pub fn trim(&mut self) {
+        self.payload_trimmed |= self.payload.take().is_some();
+    }
+}
+
 /// The exchange between Twilio and the customer's application that failed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedExchange {

@@ -7,6 +7,8 @@ pub mod debugger_form;
 pub mod delivery;
 pub mod doctor;
 pub mod form;
+pub mod framing;
 pub mod rejection;
+pub mod rejections;
 pub mod signature;
 pub mod webhook;

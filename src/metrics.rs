@@ -222,9 +222,9 @@ impl Metrics {
 
     /// The metrics page for `viewer`, in the text format 0.0.4; `counters` come from [`Self::durable_counters`].
     #[must_use]
-    pub fn render(&self, viewer: Viewer, counters: Vec<MetricFamily>) -> String {
+    pub fn render(&self, viewer: Viewer, counters: &[MetricFamily]) -> String {
         let events = exposition::event_families(&self.events().view(viewer), self.account_label);
-        exposition::text(events.into_iter().chain(counters).chain(self.families.fleeting()))
+        exposition::text(events.into_iter().chain(counters.iter().cloned()).chain(self.families.fleeting()))
     }
 
     fn events(&self) -> MutexGuard<'_, EventSeries> {

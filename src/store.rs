@@ -28,6 +28,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
+use prometheus::proto::MetricFamily;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::archive::{Archive, ArchiveError, ListedQuarantine, PartialDelivery};
@@ -38,6 +39,7 @@ use self::writer::{Command, Waiting};
 use crate::account::{KeyName, Mac};
 use crate::config::StoreSettings;
 use crate::event::DebuggerEvent;
+use crate::metrics::event_series::SeriesLabels;
 use crate::metrics::{Metrics, Restored};
 use crate::quarantine::Quarantined;
 
@@ -104,6 +106,9 @@ pub enum AcceptError {
     Late,
 }
 
+/// The counters as they stand on disk.
+pub type KeptCounters = Arc<Vec<MetricFamily>>;
+
 /// How full the store is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -128,14 +133,19 @@ pub fn open(settings: &StoreSettings) -> Result<Opened, OpenError> {
 impl Opened {
     /// Starts the writer. `keep_for_export` says whether events wait for the collector or are delivered by being stored.
     #[must_use]
-    pub fn start(self, metrics: Arc<Metrics>, keep_for_export: bool) -> (Store, Backlog, std::thread::JoinHandle<()>) {
+    pub fn start(
+        self,
+        metrics: Arc<Metrics>,
+        limits: StoreSettings,
+        keep_for_export: bool,
+    ) -> (Store, Backlog, std::thread::JoinHandle<()>) {
         let (commands, received) = mpsc::channel(QUEUE_MAX);
         let (failed_sender, failed) = watch::channel(false);
         let (stored_sender, stored) = watch::channel(self.disk.last_seq());
         let pressure = Arc::new(AtomicU8::new(Pressure::Normal as u8));
         let reader = self.disk.path();
         let cursor = self.disk.cursor();
-        let writer = writer::Writer::new(self.disk, metrics, pressure.clone(), stored_sender, keep_for_export);
+        let writer = writer::Writer::new(self.disk, metrics, pressure.clone(), stored_sender, limits, keep_for_export);
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || writer.run(received, &failed_sender))
@@ -177,13 +187,13 @@ impl Store {
         }
     }
 
-    /// Writes the counters and marks series as shown, so that a scrape can show them; false if the store cannot just now.
+    /// Writes the counters and marks series as shown, so that a scrape can show them; none if the store cannot just now.
     ///
     /// Returns within a second, because a scrape that fails says less than one whose last digits a crash might take back.
-    pub async fn keep_counters(&self, shown: Vec<crate::metrics::event_series::SeriesLabels>) -> bool {
+    pub async fn keep_counters(&self, shown: Vec<SeriesLabels>) -> Option<KeptCounters> {
         let (done, kept) = oneshot::channel();
-        let sent = self.commands.try_send(Command::KeepCounters { shown, done }).is_ok();
-        sent && matches!(tokio::time::timeout(Duration::from_secs(1), kept).await, Ok(Ok(true)))
+        self.commands.try_send(Command::KeepCounters { shown, done }).ok()?;
+        tokio::time::timeout(Duration::from_secs(1), kept).await.ok()?.ok()?
     }
 
     /// Lets retention, the dedupe window and the limits do their work; call it now and then.

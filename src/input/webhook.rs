@@ -1,1 +1,225 @@
-//! x
+//! The webhook listener: the one thing that faces the internet.
+//!
+//! [`receive`] is the story of a request; each line is a stage, and whatever stops it is a [`Rejection`].
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use jiff::Timestamp;
+
+use super::delivery::Delivery;
+use super::framing::{self, SIGNATURE_HEADER};
+use super::rejection::Rejection;
+use super::rejections::Rejections;
+use super::signature::{Refusal, Verified, Verifier};
+use super::{debugger_form, doctor};
+use crate::basic_auth::BasicAuth;
+use crate::config::Settings;
+use crate::metrics::{Metrics, RejectionReason};
+use crate::otlp::current_trace;
+use crate::redact::Redaction;
+use crate::server::Malformed;
+use crate::store::{AcceptError, Arrival, Pressure, Store};
+
+/// How long a client may take for a request's body.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The webhook listener's state.
+#[derive(Debug)]
+pub struct Receiver {
+    rules: ArcSwap<Rules>,
+    store: Store,
+    metrics: Arc<Metrics>,
+    rejections: Rejections,
+    draining: AtomicBool,
+}
+
+/// What a reload replaces as a whole, so that no request sees half of it.
+#[derive(Debug)]
+pub struct Rules {
+    verifier: Verifier,
+    settings: Arc<Settings>,
+    basic_auth: Option<BasicAuth>,
+}
+
+impl Rules {
+    /// Takes what the webhook needs of the settings.
+    #[must_use]
+    pub fn new(settings: Arc<Settings>, basic_auth: Option<BasicAuth>) -> Self {
+        Self { verifier: Verifier::new(&settings.public_urls, &settings.accounts), settings, basic_auth }
+    }
+}
+
+impl Receiver {
+    /// Starts with `rules`.
+    #[must_use]
+    pub fn new(rules: Rules, store: Store, metrics: Arc<Metrics>) -> Self {
+        Self {
+            rules: ArcSwap::from_pointee(rules),
+            store,
+            metrics,
+            rejections: Rejections::default(),
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    /// Replaces the rules; requests under way finish under the old ones.
+    pub fn set_rules(&self, rules: Rules) {
+        self.rules.store(Arc::new(rules));
+    }
+
+    /// Refuses new requests from now on.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether new requests are refused.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// What has been refused lately.
+    #[must_use]
+    pub fn rejections(&self) -> &Rejections {
+        &self.rejections
+    }
+
+    /// Counts a request that hyper has answered by itself.
+    pub fn count_malformed(metrics: &Metrics, malformed: Malformed) {
+        match malformed {
+            Malformed::Syntax => metrics.refused(400, RejectionReason::Framing),
+            Malformed::HeaderTooLarge => metrics.refused(431, RejectionReason::TooLarge),
+        }
+    }
+
+    /// The listener's router: every request comes to one handler, which counts what it answers.
+    #[must_use]
+    pub fn router(self: Arc<Self>) -> Router {
+        Router::new().fallback(receive).with_state(self)
+    }
+}
+
+#[tracing::instrument(name = "POST webhook", level = "debug", skip_all, fields(otel.kind = "server"))]
+async fn receive(
+    State(receiver): State<Arc<Receiver>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    let families = receiver.metrics.families();
+    let started = Instant::now();
+    families.requests_in_flight.inc();
+    let answer = match receiver.take(request, peer).await {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(rejection) => rejection.into_response(),
+    };
+    families.requests_in_flight.dec();
+    families.request_duration.observe(started.elapsed().as_secs_f64());
+    answer
+}
+
+impl Receiver {
+    async fn take(&self, request: Request, peer: SocketAddr) -> Result<(), Rejection> {
+        let rules = self.rules.load_full();
+        let (head, body) = request.into_parts();
+        let mut delivery = None;
+        let result = self.stages(&rules, &head, body, &mut delivery).await;
+        if let Err(rejection) = &result {
+            self.note(&rules, &head.headers, delivery.as_ref(), rejection, peer);
+        }
+        result
+    }
+
+    async fn stages(
+        &self,
+        rules: &Rules,
+        head: &Parts,
+        body: Body,
+        delivery: &mut Option<Delivery>,
+    ) -> Result<(), Rejection> {
+        let webhook = &rules.settings.webhook;
+        framing::check(head, |path| rules.verifier.has_path(path), webhook.body_bytes_max)?;
+        rules.check_user(&head.headers).await?;
+        framing::check_signed(&head.headers)?;
+        self.check_open()?;
+        let delivery = delivery.insert(read(head, body, webhook.body_bytes_max).await?);
+        let verified = rules.verifier.verify(delivery)?;
+        let arrival = self.arrival_of(&verified, rules.settings.redaction);
+        self.store.accept(arrival, verified.mac(), verified.key().clone()).await?;
+        Ok(())
+    }
+
+    /// Whether anything can be taken now; asked before the body, which could be large.
+    fn check_open(&self) -> Result<(), Rejection> {
+        if self.is_draining() {
+            return Err(Rejection::ShuttingDown);
+        }
+        match self.store.pressure() {
+            Pressure::Full => Err(AcceptError::Full.into()),
+            Pressure::Normal | Pressure::High => Ok(()),
+        }
+    }
+
+    fn arrival_of(&self, verified: &Verified, redaction: Redaction) -> Arrival {
+        match debugger_form::read(verified, redaction, Timestamp::now(), current_trace()) {
+            Ok(mut event) => {
+                if self.store.pressure() != Pressure::Normal {
+                    event.trim();
+                }
+                Arrival::Event(Box::new(event))
+            }
+            Err(entry) => Arrival::Quarantined(entry),
+        }
+    }
+
+    fn note(
+        &self,
+        rules: &Rules,
+        headers: &HeaderMap,
+        delivery: Option<&Delivery>,
+        rejection: &Rejection,
+        peer: SocketAddr,
+    ) {
+        let Some(reason) = rejection.reason() else {
+            return;
+        };
+        self.metrics.refused(rejection.status().as_u16(), reason);
+        let hint = || {
+            let delivery = delivery.filter(|_| *rejection == Rejection::Unbelieved(Refusal::BadSignature))?;
+            doctor::hint(&rules.settings.public_urls, &rules.settings.accounts, delivery, headers.get(header::HOST))
+        };
+        self.rejections.note(reason, &rejection.to_string(), peer.ip(), hint);
+    }
+}
+
+impl Rules {
+    async fn check_user(&self, headers: &HeaderMap) -> Result<(), Rejection> {
+        match &self.basic_auth {
+            Some(users) if !users.check(headers.get(header::AUTHORIZATION)).await => Err(Rejection::Unauthenticated),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Reads the body within its limits of size and time.
+async fn read(head: &Parts, body: Body, bytes_max: usize) -> Result<Delivery, Rejection> {
+    let body = match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, bytes_max).collect()).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(Rejection::TooLarge { bytes_max }),
+        Ok(Err(_)) => return Err(Rejection::Framing("body ends before its length")),
+        Err(_) => return Err(Rejection::Framing("body does not arrive in time")),
+    };
+    let target = head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
+    let signatures = head.headers.get_all(SIGNATURE_HEADER).iter().cloned().collect();
+    Ok(Delivery { target, signatures, body })
+}

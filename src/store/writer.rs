@@ -17,7 +17,7 @@ pub(super) use self::arrivals::Waiting;
 use self::arrivals::{Group, Tally};
 use super::backlog::{Settlement, StoreGone};
 use super::disk::{Disk, Write};
-use super::{AcceptError, Pressure, Receipt, retention};
+use super::{AcceptError, KeptCounters, Pressure, Receipt, retention};
 use crate::config::StoreSettings;
 use crate::metrics::Metrics;
 use crate::metrics::event_series::SeriesLabels;
@@ -40,7 +40,7 @@ pub(super) enum Command {
     /// Store an arrival.
     Accept(Waiting),
     /// Write the counters, and mark series as shown.
-    KeepCounters { shown: Vec<SeriesLabels>, done: oneshot::Sender<bool> },
+    KeepCounters { shown: Vec<SeriesLabels>, done: oneshot::Sender<Option<KeptCounters>> },
     /// Move the cursor.
     Settle { settlement: Settlement, done: oneshot::Sender<Result<(), StoreGone>> },
     /// Apply limits, perhaps new ones.
@@ -57,7 +57,7 @@ pub(super) struct Writer {
     pressure: Arc<AtomicU8>,
     stored: watch::Sender<u64>,
     keep_for_export: bool,
-    limits: Option<Box<StoreSettings>>,
+    limits: StoreSettings,
     kept: HashMap<(String, String), u64>,
     bytes: u64,
     log_bytes: usize,
@@ -66,7 +66,7 @@ pub(super) struct Writer {
 /// Everything but arrivals that one round has to do.
 #[derive(Debug, Default)]
 struct Chores {
-    keep_counters: Vec<(Vec<SeriesLabels>, oneshot::Sender<bool>)>,
+    keep_counters: Vec<(Vec<SeriesLabels>, oneshot::Sender<Option<KeptCounters>>)>,
     settlements: Vec<(Settlement, oneshot::Sender<Result<(), StoreGone>>)>,
     maintain: bool,
     close: bool,
@@ -78,10 +78,11 @@ impl Writer {
         metrics: Arc<Metrics>,
         pressure: Arc<AtomicU8>,
         stored: watch::Sender<u64>,
+        limits: StoreSettings,
         keep_for_export: bool,
     ) -> Self {
         let kept = HashMap::new();
-        Self { disk, metrics, pressure, stored, keep_for_export, limits: None, kept, bytes: 0, log_bytes: 0 }
+        Self { disk, metrics, pressure, stored, keep_for_export, limits, kept, bytes: 0, log_bytes: 0 }
     }
 
     /// Serves until told to close or until a write fails; in the latter case `failed` becomes true.
@@ -109,8 +110,8 @@ impl Writer {
                 Command::Accept(waiting) => group.take(waiting, &mut self.disk.seen),
                 Command::KeepCounters { shown, done } => chores.keep_counters.push((shown, done)),
                 Command::Settle { settlement, done } => chores.settlements.push((settlement, done)),
-                Command::Maintain(settings) => {
-                    self.limits = Some(settings);
+                Command::Maintain(limits) => {
+                    self.limits = *limits;
                     chores.maintain = true;
                 }
                 Command::Close => chores.close = true,
@@ -141,8 +142,7 @@ impl Writer {
             self.answer(group, Ok(()));
             return Ok(());
         }
-        let bytes_max = self.limits.as_ref().map_or(u64::MAX, |limits| limits.bytes_max);
-        if self.bytes + group.documents_bytes() as u64 > bytes_max {
+        if self.bytes + group.documents_bytes() as u64 > self.limits.bytes_max {
             return self.refuse(group);
         }
         let tally = group.tally(&self.metrics);
@@ -240,8 +240,8 @@ impl Writer {
     }
 
     /// Writes every counter that has moved, so that a scrape may show it.
-    fn keep_counters(&mut self, waiting: Vec<(Vec<SeriesLabels>, oneshot::Sender<bool>)>) -> rusqlite::Result<()> {
-        let (rows, _) = self.metrics.durable_counters();
+    fn keep_counters(&mut self, waiting: Vec<(Vec<SeriesLabels>, oneshot::Sender<Option<KeptCounters>>)>) -> rusqlite::Result<()> {
+        let (rows, families) = self.metrics.durable_counters();
         let moved: Vec<_> = rows
             .into_iter()
             .filter(|row| self.kept.get(&(row.metric.clone(), row.labels.clone())) != Some(&row.value))
@@ -264,26 +264,23 @@ impl Writer {
             self.log_bytes += if moved.is_empty() { 0 } else { COMMIT_BYTES };
             self.kept.extend(moved.into_iter().map(|row| ((row.metric, row.labels), row.value)));
         }
+        let families = kept.then(|| Arc::new(families));
         for (_, done) in waiting {
             // A scrape that has given up shows nothing.
-            let _ = done.send(kept);
+            let _ = done.send(families.clone());
         }
         Ok(())
     }
 
     fn maintain(&mut self) -> rusqlite::Result<()> {
-        let Some(limits) = self.limits.clone() else {
-            return Ok(());
-        };
-        let delivered_through = if self.keep_for_export { self.disk.state.cursor } else { self.disk.state.last_seq };
-        match retention::apply(&mut self.disk, &limits, delivered_through) {
+        let delivered_through = self.delivered_through();
+        match retention::apply(&mut self.disk, &self.limits, delivered_through) {
             Ok(()) => {}
             // Deleting needs room too; it will be tried again.
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {}
             Err(error) => return Err(error),
         }
         self.log_bytes += COMMIT_BYTES;
-        self.metrics.families().store_bytes_max.set(i64::try_from(limits.bytes_max).unwrap_or(i64::MAX));
         let oldest = self.disk.oldest()?.map_or(0.0, crate::metrics::seconds);
         self.metrics.families().store_oldest_event.set(oldest);
         self.measure()
@@ -295,23 +292,26 @@ impl Writer {
         let families = self.metrics.families();
         families.store_bytes.set(i64::try_from(self.bytes).unwrap_or(i64::MAX));
         families.store_events.set(i64::try_from(self.disk.state.events).unwrap_or(i64::MAX));
-        let Some(limits) = &self.limits else {
-            return Ok(());
-        };
-        if self.disk.seen_events > limits.dedupe_events_max {
-            retention::forget_oldest(&mut self.disk, limits.dedupe_events_max)?;
+        families.store_bytes_max.set(i64::try_from(self.limits.bytes_max).unwrap_or(i64::MAX));
+        if self.disk.seen_events > self.limits.dedupe_events_max {
+            retention::forget_oldest(&mut self.disk, self.limits.dedupe_events_max)?;
         }
-        let high_mark = retention::high_mark(limits.bytes_max);
-        let delivered_through = if self.keep_for_export { self.disk.state.cursor } else { self.disk.state.last_seq };
+        let high_mark = retention::high_mark(self.limits.bytes_max);
+        let delivered_through = self.delivered_through();
         if self.bytes > high_mark && retention::make_room(&mut self.disk, delivered_through)? {
             self.bytes = self.disk.bytes()?;
         }
         self.set_pressure(match self.bytes {
-            bytes if bytes >= limits.bytes_max => Pressure::Full,
+            bytes if bytes >= self.limits.bytes_max => Pressure::Full,
             bytes if bytes > high_mark => Pressure::High,
             _ => Pressure::Normal,
         });
         Ok(())
+    }
+
+    /// The last event that may go: with log export, the last one the collector has.
+    fn delivered_through(&self) -> u64 {
+        if self.keep_for_export { self.disk.state.cursor } else { self.disk.state.last_seq }
     }
 
     fn set_pressure(&self, pressure: Pressure) {

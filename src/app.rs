@@ -1,0 +1,226 @@
+//! Build, announce, run, drain: the exporter as a whole.
+
+mod announce;
+mod reload;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+
+use crate::config::{Loaded, Settings, Sources};
+use crate::input::webhook::{Receiver, Rules};
+use crate::metrics::{Metrics, seconds};
+use crate::otlp;
+use crate::server::{Controls, Server};
+use crate::store::{self, OpenError, Store};
+use crate::telemetry::{self, Telemetry};
+
+/// How long requests under way may take to finish once the process is told to end.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often retention, the dedupe window and the limits are applied.
+const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(30);
+
+/// The most connections of the telemetry listener.
+const TELEMETRY_CONNECTIONS_MAX: usize = 256;
+
+/// The exit code after a failed write or sync: `EX_IOERR` of sysexits.h.
+pub const EXIT_STORE_FAILED: u8 = 74;
+
+/// A reason why the exporter cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    /// An address cannot be bound.
+    #[error("cannot listen on {address} ({setting})")]
+    Bind {
+        /// The setting it comes from.
+        setting: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The OTLP client cannot be built.
+    #[error("cannot export log records")]
+    Otlp(#[from] otlp::ClientError),
+}
+
+/// How the exporter ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Told to, and drained.
+    Drained,
+    /// The store failed.
+    StoreFailed,
+}
+
+/// A running exporter.
+#[derive(Debug)]
+pub struct Running {
+    /// The webhook listener's address.
+    pub webhook_address: SocketAddr,
+    /// The telemetry listener's address.
+    pub telemetry_address: SocketAddr,
+    parts: Arc<Parts>,
+    store: Store,
+    writer: std::thread::JoinHandle<()>,
+    stop_webhook: watch::Sender<bool>,
+    stop_rest: watch::Sender<bool>,
+    webhook: JoinHandle<bool>,
+    telemetry: JoinHandle<bool>,
+    delivery: Option<JoinHandle<()>>,
+}
+
+/// What a reload reaches into.
+#[derive(Debug)]
+struct Parts {
+    sources: Sources,
+    settings: ArcSwap<Settings>,
+    receiver: Arc<Receiver>,
+    metrics: Arc<Metrics>,
+    webhook_controls: Arc<Controls>,
+    telemetry_controls: Arc<Controls>,
+    store: Store,
+}
+
+/// Starts everything; returns once both listeners are bound.
+///
+/// # Errors
+///
+/// [`StartError`]. Nothing is left running.
+pub async fn start(loaded: Loaded, sources: Sources) -> Result<Running, StartError> {
+    let Loaded { settings, webhook_guard, telemetry_guard, warnings } = loaded;
+    let settings = Arc::new(settings);
+    let client = settings.otlp.as_ref().map(otlp::Client::new).transpose()?;
+    let mut opened = store::open(&settings.store)?;
+    let restored = std::mem::take(&mut opened.restored);
+    let moved_aside = opened.moved_aside.clone();
+    let metrics = Arc::new(Metrics::new(&settings, restored));
+    let (store, backlog, writer) = opened.start(metrics.clone(), settings.store.clone(), client.is_some());
+    note_loaded(&metrics);
+
+    let malformed = metrics.clone();
+    let webhook_controls = Arc::new(Controls::new(webhook_guard.tls.clone(), settings.webhook.connections_max, move |what| {
+        Receiver::count_malformed(&malformed, what);
+    }));
+    let telemetry_controls =
+        Arc::new(Controls::new(telemetry_guard.tls.clone(), TELEMETRY_CONNECTIONS_MAX, |_| {}));
+    let webhook = bind("webhook.listen", settings.webhook.listen, &webhook_controls).await?;
+    let telemetry = bind("telemetry.listen", settings.telemetry.listen, &telemetry_controls).await?;
+    let (webhook_address, telemetry_address) = (webhook.address(), telemetry.address());
+
+    let receiver = Arc::new(Receiver::new(
+        Rules::new(settings.clone(), webhook_guard.basic_auth.clone()),
+        store.clone(),
+        metrics.clone(),
+    ));
+    let parts = Arc::new(Parts {
+        sources,
+        settings: ArcSwap::new(settings.clone()),
+        receiver: receiver.clone(),
+        metrics: metrics.clone(),
+        webhook_controls,
+        telemetry_controls,
+        store: store.clone(),
+    });
+    let page = Arc::new_cyclic(|page: &std::sync::Weak<Telemetry>| {
+        let (parts, page) = (parts.clone(), page.clone());
+        Telemetry {
+            metrics: metrics.clone(),
+            store: store.clone(),
+            receiver: receiver.clone(),
+            settings: ArcSwap::new(settings.clone()),
+            guard: ArcSwap::from_pointee(telemetry_guard),
+            reload: Box::new(move || page.upgrade().map_or(Ok(()), |page| reload::reload(&parts, &page))),
+            started: Instant::now(),
+            scrapes: Semaphore::new(telemetry::SCRAPES_MAX),
+        }
+    });
+    let (stop_webhook, webhook_stopped) = watch::channel(false);
+    let (stop_rest, rest_stopped) = watch::channel(false);
+    let webhook = tokio::spawn(webhook.serve(receiver.router(), webhook_stopped, DRAIN_TIMEOUT));
+    let telemetry_router = telemetry::router(page.clone());
+    let telemetry = tokio::spawn(telemetry.serve(telemetry_router, rest_stopped.clone(), Duration::from_secs(1)));
+    tokio::spawn(reload::on_hangup(page, rest_stopped.clone()));
+    tokio::spawn(maintain(parts.clone(), rest_stopped.clone()));
+    let delivery = client.map(|client| tokio::spawn(otlp::deliver(backlog, client, metrics, rest_stopped)));
+    announce::started(&settings, webhook_address, telemetry_address, &warnings, moved_aside.as_deref());
+    Ok(Running {
+        webhook_address,
+        telemetry_address,
+        parts,
+        store,
+        writer,
+        stop_webhook,
+        stop_rest,
+        webhook,
+        telemetry,
+        delivery,
+    })
+}
+
+async fn bind(setting: &'static str, address: SocketAddr, controls: &Arc<Controls>) -> Result<Server, StartError> {
+    Server::bind(address, controls.clone()).await.map_err(|source| StartError::Bind { setting, address, source })
+}
+
+fn note_loaded(metrics: &Metrics) {
+    metrics.families().reload_successful.set(1);
+    metrics.families().reload_success_time.set(seconds(jiff::Timestamp::now()));
+}
+
+async fn maintain(parts: Arc<Parts>, mut stopped: watch::Receiver<bool>) {
+    let mut ticks = tokio::time::interval(MAINTENANCE_INTERVAL);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => parts.store.maintain(parts.settings.load().store.clone()).await,
+            _ = stopped.wait_for(|stopped| *stopped) => return,
+        }
+    }
+}
+
+impl Running {
+    /// Runs until `stop` completes or the store fails, then drains within [`DRAIN_TIMEOUT`] and ends.
+    pub async fn until(self, stop: impl Future<Output = ()>) -> Ended {
+        let mut failed = self.store.failed();
+        let ended = tokio::select! {
+            () = stop => Ended::Drained,
+            // The writer holds the sender until it ends, and it ends without a failure only when told to.
+            _ = failed.wait_for(|failed| *failed) => Ended::StoreFailed,
+        };
+        let deadline = tokio::time::Instant::now() + DRAIN_TIMEOUT;
+        self.parts.receiver.drain();
+        if ended == Ended::Drained {
+            tracing::info!("draining");
+        }
+        self.stop_webhook.send_replace(true);
+        let drained = self.webhook.await.unwrap_or(false);
+        self.stop_rest.send_replace(true);
+        if let Some(delivery) = self.delivery {
+            // What is in flight may still be acknowledged; what is not stays in the store.
+            let _ = tokio::time::timeout_at(deadline, delivery).await;
+        }
+        let _ = self.telemetry.await;
+        self.store.close().await;
+        let written = tokio::task::spawn_blocking(move || self.writer.join()).await;
+        if !drained || written.is_err() {
+            tracing::warn!("some requests did not finish in time; their senders have no answer");
+        }
+        if ended == Ended::Drained {
+            tracing::info!("drained");
+        }
+        ended
+    }
+
+    /// The paths of the public URLs, for those who post to themselves.
+    #[must_use]
+    pub fn webhook_paths(&self) -> Vec<String> {
+        self.parts.settings.load().public_urls.iter().map(|url| url.path().to_owned()).collect()
+    }
+}

@@ -1,0 +1,32 @@
+//! What is said at the start: every address, every doubt, so that a log's first lines answer the first questions.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use crate::config::Settings;
+
+pub(super) fn started(
+    settings: &Settings,
+    webhook: SocketAddr,
+    telemetry: SocketAddr,
+    warnings: &[String],
+    moved_aside: Option<&Path>,
+) {
+    for warning in warnings {
+        tracing::warn!(warning, "configuration");
+    }
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), revision = crate::BUILD_REVISION, "starting");
+    for url in &settings.public_urls {
+        tracing::info!(%url, "verifying signatures against this public url");
+    }
+    match &settings.otlp {
+        Some(otlp) => tracing::info!(endpoint = crate::redact::mask_url(&otlp.endpoint), "log export is on"),
+        None => tracing::info!("log export is off: no otlp endpoint is configured; events are stored and counted"),
+    }
+    if let Some(aside) = moved_aside {
+        tracing::error!(moved_to = %aside.display(), "the store was unreadable and has been moved aside; counters start anew");
+    }
+    tracing::info!(dir = %settings.store.dir.display(), "storing events");
+    tracing::info!(%webhook, "listening for webhooks");
+    tracing::info!(%telemetry, "listening for scrapes");
+}

@@ -1,0 +1,213 @@
+//! Accepts connections and speaks HTTP/1.1 on them, with a limit on everything that a stranger can hold on to.
+//!
+//! Our own loop on hyper, because `axum::serve` has no time-out for a header that does not come: one slow client a connection
+//! would hold it for ever. HTTP/2 is not spoken at all, and with it go its floods.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, watch};
+use tower::ServiceExt as _;
+
+/// How long a client may take for a request's header, and a connection may stand idle.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The largest request header.
+pub const HEADER_BYTES_MAX: usize = 16 * 1024;
+
+/// The most header fields of one request.
+pub const HEADER_FIELDS_MAX: usize = 64;
+
+/// How long a TLS handshake may take.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long to wait after an accept that failed for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A bound listener and what may change about it while it runs.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    controls: Arc<Controls>,
+}
+
+/// What a reload can change, and who is told about requests that never reach the router.
+pub struct Controls {
+    /// TLS, or plain HTTP.
+    pub tls: ArcSwapOption<ServerConfig>,
+    connections: AtomicUsize,
+    connections_max: AtomicUsize,
+    freed: Notify,
+    malformed: Box<dyn Fn(Malformed) + Send + Sync>,
+}
+
+/// A request that hyper has answered by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Malformed {
+    /// No HTTP: answered 400.
+    Syntax,
+    /// A header above [`HEADER_BYTES_MAX`] or [`HEADER_FIELDS_MAX`]: answered 431.
+    HeaderTooLarge,
+}
+
+impl std::fmt::Debug for Controls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Controls").field("connections", &self.connections).finish_non_exhaustive()
+    }
+}
+
+impl Controls {
+    /// Starts with a limit on connections and a listener for malformed requests.
+    pub fn new(
+        tls: Option<Arc<ServerConfig>>,
+        connections_max: usize,
+        malformed: impl Fn(Malformed) + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            tls: ArcSwapOption::new(tls),
+            connections: AtomicUsize::new(0),
+            connections_max: AtomicUsize::new(connections_max),
+            freed: Notify::new(),
+            malformed: Box::new(malformed),
+        }
+    }
+
+    /// Changes the limit; connections above a lower one are not closed.
+    pub fn set_connections_max(&self, connections_max: usize) {
+        self.connections_max.store(connections_max, Ordering::Relaxed);
+        self.freed.notify_one();
+    }
+
+    /// Waits until one more connection is allowed. Those that wait stay in the kernel's queue.
+    async fn room(self: &Arc<Self>) -> Place {
+        loop {
+            let freed = self.freed.notified();
+            if self.connections.load(Ordering::Relaxed) < self.connections_max.load(Ordering::Relaxed) {
+                self.connections.fetch_add(1, Ordering::Relaxed);
+                return Place(self.clone());
+            }
+            freed.await;
+        }
+    }
+}
+
+/// One of the allowed connections; free again when dropped.
+struct Place(Arc<Controls>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+        self.0.freed.notify_one();
+    }
+}
+
+impl Server {
+    /// Binds `address`.
+    ///
+    /// # Errors
+    ///
+    /// Those of `bind`.
+    pub async fn bind(address: SocketAddr, controls: Arc<Controls>) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok(Self { listener, address, controls })
+    }
+
+    /// The address that was bound, with the port that was given for port 0.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop` is true, then lets requests under way finish, at most for `drain`.
+    ///
+    /// Returns whether all of them did.
+    pub async fn serve(self, router: Router, mut stop: watch::Receiver<bool>, drain: Duration) -> bool {
+        let graceful = GracefulShutdown::new();
+        loop {
+            let accepted = async { (self.controls.room().await, self.listener.accept().await) };
+            let (place, accepted) = tokio::select! {
+                accepted = accepted => accepted,
+                // The sender lives as long as the process; without it there is nothing to serve either.
+                _ = stop.wait_for(|stop| *stop) => break,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    let connection = Connection { router: router.clone(), peer, watcher: graceful.watcher(), place };
+                    tokio::spawn(connection.handle(stream));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+        drop(self.listener);
+        tokio::time::timeout(drain, graceful.shutdown()).await.is_ok()
+    }
+}
+
+/// One accepted connection.
+struct Connection {
+    router: Router,
+    peer: SocketAddr,
+    watcher: Watcher,
+    place: Place,
+}
+
+impl Connection {
+    async fn handle(self, stream: TcpStream) {
+        // An answer is one small write: waiting to fill a packet would only delay it.
+        let _ = stream.set_nodelay(true);
+        match self.place.0.tls.load_full() {
+            None => self.speak(stream).await,
+            Some(config) => {
+                let handshake = tokio_rustls::TlsAcceptor::from(config).accept(stream);
+                // Who cannot shake hands is not told why, and is no request to count.
+                if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
+                    self.speak(stream).await;
+                }
+            }
+        }
+    }
+
+    async fn speak(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let Self { router, peer, watcher, place } = self;
+        let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo(peer));
+            let router = router.clone();
+            async move { Ok::<Response, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {})) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIMEOUT)
+            .max_headers(HEADER_FIELDS_MAX)
+            .max_buf_size(HEADER_BYTES_MAX)
+            .serve_connection(TokioIo::new(stream), service);
+        if let Err(error) = watcher.watch(connection).await {
+            if error.is_parse_too_large() {
+                (place.0.malformed)(Malformed::HeaderTooLarge);
+            } else if error.is_parse() {
+                (place.0.malformed)(Malformed::Syntax);
+            }
+        }
+    }
+}

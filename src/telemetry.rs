@@ -1,0 +1,115 @@
+//! The telemetry listener: metrics for Prometheus, health for Kubernetes, a page for people.
+//!
+//! It never faces the internet. Health answers without credentials whatever guards the rest, because a probe that needs a
+//! password fails at the worst moment; nothing on it shows a secret or a payload.
+
+mod landing;
+mod metrics;
+pub mod web_config;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tokio::sync::Semaphore;
+
+use self::web_config::Guard;
+use crate::config::Settings;
+use crate::input::webhook::Receiver;
+use crate::metrics::Metrics;
+use crate::store::{Pressure, Store};
+
+/// The most scrapes rendered at one time; one more waits.
+pub const SCRAPES_MAX: usize = 4;
+
+/// The telemetry listener's state.
+pub struct Telemetry {
+    /// Every metric.
+    pub metrics: Arc<Metrics>,
+    /// The store, whose state decides readiness.
+    pub store: Store,
+    /// The webhook listener, for its last refusals.
+    pub receiver: Arc<Receiver>,
+    /// The settings in force, for the page.
+    pub settings: ArcSwap<Settings>,
+    /// Who may see the metrics and the page.
+    pub guard: ArcSwap<Guard>,
+    /// Reads the configuration again; the error is for the caller.
+    pub reload: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
+    /// When the process started.
+    pub started: Instant,
+    /// Scrapes under way.
+    pub scrapes: Semaphore,
+}
+
+impl std::fmt::Debug for Telemetry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Telemetry").field("started", &self.started).finish_non_exhaustive()
+    }
+}
+
+/// The listener's router.
+pub fn router(telemetry: Arc<Telemetry>) -> Router {
+    let guarded = Router::new()
+        .route("/", get(landing::page))
+        .route("/metrics", get(metrics::page))
+        .route("/-/reload", post(reload).put(reload))
+        .layer(middleware::from_fn_with_state(telemetry.clone(), check_user));
+    let open = Router::new().route("/-/healthy", get(healthy)).route("/-/ready", get(ready));
+    guarded.merge(open).layer(middleware::from_fn_with_state(telemetry.clone(), add_headers)).with_state(telemetry)
+}
+
+async fn healthy() -> &'static str {
+    "healthy\n"
+}
+
+async fn ready(State(telemetry): State<Arc<Telemetry>>) -> Response {
+    let reason = if telemetry.receiver.is_draining() {
+        "shutting down"
+    } else if *telemetry.store.failed().borrow() {
+        "store failed"
+    } else if telemetry.store.pressure() == Pressure::Full {
+        "store is full"
+    } else {
+        return "ready\n".into_response();
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}\n")).into_response()
+}
+
+async fn reload(State(telemetry): State<Arc<Telemetry>>) -> Response {
+    // Reading files and checking certificates takes a moment that other requests should not wait for.
+    let reloaded = tokio::task::spawn_blocking(move || (telemetry.reload)()).await;
+    match reloaded.unwrap_or_else(|_| Err("reload was interrupted".to_owned())) {
+        Ok(()) => "reloaded\n".into_response(),
+        Err(faults) => (StatusCode::INTERNAL_SERVER_ERROR, faults).into_response(),
+    }
+}
+
+async fn check_user(State(telemetry): State<Arc<Telemetry>>, request: Request, next: Next) -> Response {
+    let guard = telemetry.guard.load_full();
+    if let Some(users) = &guard.basic_auth
+        && !users.check(request.headers().get(header::AUTHORIZATION)).await
+    {
+        let challenge = [(header::WWW_AUTHENTICATE, "Basic realm=\"twilio-debugger-exporter\"")];
+        return (StatusCode::UNAUTHORIZED, challenge, "unauthorized\n").into_response();
+    }
+    next.run(request).await
+}
+
+async fn add_headers(State(telemetry): State<Arc<Telemetry>>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.extend(telemetry.guard.load().headers.iter().cloned());
+    response
+}
+
+/// The address of whoever is connected.
+type Peer = ConnectInfo<SocketAddr>;

@@ -1,0 +1,66 @@
+//! `/`: what runs here, what to paste into Twilio's console, and what was refused lately with what to do about it.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::Html;
+
+use super::Telemetry;
+use crate::input::rejection::Rejection;
+
+pub(super) async fn page(State(telemetry): State<Arc<Telemetry>>) -> Html<String> {
+    let settings = telemetry.settings.load_full();
+    let uptime = humantime::format_duration(Duration::from_secs(telemetry.started.elapsed().as_secs()));
+    let mut urls = String::new();
+    for url in &settings.public_urls {
+        let _ = write!(urls, "<li><code>{}</code></li>", escape(&url.to_string()));
+    }
+    let export = match &settings.otlp {
+        Some(otlp) => format!("Log records go to <code>{}</code>.", escape(&without_userinfo(&otlp.endpoint))),
+        None => "Log export is off: no OTLP endpoint is configured.".to_owned(),
+    };
+    Html(format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>twilio-debugger-exporter</title>\
+         <style>body{{font:16px/1.5 sans-serif;margin:2em;max-width:60em}}td,th{{text-align:left;padding:.2em 1em .2em 0;\
+         vertical-align:top}}</style></head><body>\
+         <h1>twilio-debugger-exporter</h1>\
+         <p>Version {version} ({revision}), up {uptime}.</p>\
+         <p><a href=\"metrics\">Metrics</a> · <a href=\"-/healthy\">Health</a> · <a href=\"-/ready\">Readiness</a></p>\
+         <h2>Webhook</h2><p>Paste into Twilio's console, under Monitor, Logs, Errors, Webhook:</p><ul>{urls}</ul>\
+         <p>{export}</p><h2>Refused lately</h2>{refused}</body></html>\n",
+        version = env!("CARGO_PKG_VERSION"),
+        revision = crate::BUILD_REVISION,
+        refused = refused(&telemetry),
+    ))
+}
+
+fn refused(telemetry: &Telemetry) -> String {
+    let last = telemetry.receiver.rejections().last();
+    if last.is_empty() {
+        return "<p>Nothing since the start.</p>".to_owned();
+    }
+    let mut rows = String::from("<table><tr><th>Reason</th><th>Since start</th><th>Last</th><th>From</th><th>What to do</th></tr>");
+    for rejection in last {
+        let hint = rejection.hint.as_deref().map(|hint| format!(" <b>{}</b>", escape(hint))).unwrap_or_default();
+        let _ = write!(
+            rows,
+            "<tr><td>{}</td><td>{}</td><td>{:.0}</td><td>{}</td><td>{}{hint}</td></tr>",
+            rejection.reason.as_str(),
+            rejection.count,
+            rejection.at,
+            rejection.peer,
+            escape(Rejection::advice(rejection.reason)),
+        );
+    }
+    rows + "</table>"
+}
+
+fn without_userinfo(url: &str) -> String {
+    crate::redact::mask_url(url)
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
