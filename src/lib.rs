@@ -9,3 +9,4 @@ pub mod public_url;
 pub mod redact;
 pub mod sid;
 pub mod store;
+pub mod tls;
