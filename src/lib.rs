@@ -1,5 +1,6 @@
 //! tour to come
 pub mod account;
+pub mod basic_auth;
 pub mod config;
 pub mod error_code;
 pub mod event;
