@@ -10,4 +10,5 @@ pub mod public_url;
 pub mod redact;
 pub mod sid;
 pub mod store;
+pub mod telemetry;
 pub mod tls;

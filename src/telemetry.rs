@@ -1,0 +1,3 @@
+//! What Prometheus, Kubernetes and people see.
+
+pub mod web_config;
