@@ -1,6 +1,7 @@
 //! tour to come
 pub mod account;
 pub mod basic_auth;
+pub mod cli;
 pub mod config;
 pub mod error_code;
 pub mod event;
