@@ -4,15 +4,18 @@ mod announce;
 mod reload;
 
 use std::net::SocketAddr;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
-use crate::config::{Loaded, Settings, Sources};
+use crate::config::{self, Loaded, Need, Settings, Sources};
 use crate::input::webhook::{Receiver, Rules};
+use crate::log;
 use crate::metrics::{Metrics, seconds};
 use crate::otlp;
 use crate::server::{Controls, Server};
@@ -180,9 +183,15 @@ async fn maintain(parts: Arc<Parts>, mut stopped: watch::Receiver<bool>) {
     loop {
         tokio::select! {
             _ = ticks.tick() => parts.store.maintain(parts.settings.load().store.clone()).await,
-            _ = stopped.wait_for(|stopped| *stopped) => return,
+            () = turned(&mut stopped) => return,
         }
     }
+}
+
+/// Completes when the flag is true, or when nobody is left to set it.
+async fn turned(flag: &mut watch::Receiver<bool>) {
+    // Either way the wait is over; the value that comes with it is a lock guard, which must not be held on to.
+    drop(flag.wait_for(|turned| *turned).await);
 }
 
 impl Running {
@@ -192,7 +201,7 @@ impl Running {
         let ended = tokio::select! {
             () = stop => Ended::Drained,
             // The writer holds the sender until it ends, and it ends without a failure only when told to.
-            _ = failed.wait_for(|failed| *failed) => Ended::StoreFailed,
+            () = turned(&mut failed) => Ended::StoreFailed,
         };
         let deadline = tokio::time::Instant::now() + DRAIN_TIMEOUT;
         self.parts.receiver.drain();
@@ -223,4 +232,63 @@ impl Running {
     pub fn webhook_paths(&self) -> Vec<String> {
         self.parts.settings.load().public_urls.iter().map(|url| url.path().to_owned()).collect()
     }
+}
+
+/// `serve`: reads the configuration, runs until a signal, and gives the exit code.
+///
+/// 2 for a faulty configuration, 1 for a failed start, [`EXIT_STORE_FAILED`], or 0 after a clean drain.
+#[must_use]
+pub fn serve(sources: Sources) -> ExitCode {
+    let loaded = match config::load(&sources, Need::Everything) {
+        Ok(loaded) => loaded,
+        Err(faults) => return fail(&faults.to_string(), 2),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("cannot start: {error}"), 1),
+    };
+    runtime.block_on(async {
+        let spans = match log::start(&loaded.settings) {
+            Ok(spans) => spans,
+            Err(fault) => return fail(&fault, 2),
+        };
+        let running = match start(loaded, sources).await {
+            Ok(running) => running,
+            Err(error) => return fail(&sentence(&error), 1),
+        };
+        let ended = running.until(stop_signal()).await;
+        if let Some(spans) = spans {
+            spans.shut_down().await;
+        }
+        match ended {
+            Ended::Drained => ExitCode::SUCCESS,
+            Ended::StoreFailed => ExitCode::from(EXIT_STORE_FAILED),
+        }
+    })
+}
+
+/// Completes at SIGTERM or SIGINT.
+pub async fn stop_signal() {
+    let wait = |kind| async move {
+        match signal(kind) {
+            Ok(mut signals) => drop(signals.recv().await),
+            // A process that cannot be told to stop can still be killed, and loses nothing by it.
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = wait(SignalKind::terminate()) => {}
+        () = wait(SignalKind::interrupt()) => {}
+    }
+}
+
+fn fail(message: &str, code: u8) -> ExitCode {
+    eprintln!("twilio-debugger-exporter: {message}");
+    ExitCode::from(code)
+}
+
+/// An error with its causes, as one sentence.
+fn sentence(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |sentence, cause| format!("{sentence}: {cause}"))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::{Parts, note_loaded};
+use super::{Parts, note_loaded, turned};
 use crate::config::{self, Loaded, Need};
 use crate::input::webhook::Rules;
 use crate::telemetry::Telemetry;
@@ -55,7 +55,7 @@ pub(super) async fn on_hangup(page: Arc<Telemetry>, mut stopped: watch::Receiver
                 // The outcome is logged and counted; a signal has nobody to tell it to.
                 let _ = tokio::task::spawn_blocking(move || (page.reload)()).await;
             }
-            _ = stopped.wait_for(|stopped| *stopped) => return,
+            () = turned(&mut stopped) => return,
         }
     }
 }
