@@ -1,0 +1,48 @@
+# Everything a developer or CI runs. The real programs that tests and checks need go into .tools/, see tests/tools/install.sh.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+install := tests/tools/install.sh
+deny := .tools/bin/cargo-deny
+
+.PHONY: help build tools test lint bench clean-tools
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build the release binary
+	cargo build --release --locked
+
+tools: ## Install what the tests and checks need into .tools/
+	$(install)
+
+test: tools ## Run every test, against the real programs
+	@# One line sums up all of cargo's; every test binary runs, even after one has failed.
+	cargo test --locked --no-fail-fast 2>&1 | awk ' \
+	  { print; fflush() } \
+	  /^test result:/ { passed += $$4; failed += $$6 } \
+	  END { printf "\n%d passed, %d failed\n", passed, failed }'
+
+lint: ## Check formatting, lints, documentation and dependencies
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
+	$(install) cargo-deny
+	$(deny) --locked check --hide-inclusion-graph bans licenses sources
+	@# The RustSec database is a git repository, which a machine that reaches package registries alone cannot fetch. There, a
+	@# copy fetched earlier is used; without one this check, the only one that needs it, is left out and says so.
+	@if timeout 60 $(deny) --locked fetch db >/dev/null 2>&1; then \
+	  $(deny) --locked check advisories; \
+	elif compgen -G "$${CARGO_HOME:-$$HOME/.cargo}/advisory-dbs/advisory-db-*" >/dev/null; then \
+	  $(deny) --locked --offline check advisories; \
+	else \
+	  echo "advisories not checked: the RustSec database is out of reach"; \
+	fi
+
+bench: ## Measure the release binary end to end, under load from wrk
+	$(install) wrk
+	cargo build --release --locked
+	cargo bench --locked --bench end_to_end
+
+clean-tools: ## Remove .tools/
+	rm -rf .tools
