@@ -88,8 +88,12 @@ impl Rejection {
     #[must_use]
     pub fn advice(reason: RejectionReason) -> &'static str {
         match reason {
-            RejectionReason::NotFound => "Compare the path in Twilio's console with public_url; scanners cause this too.",
-            RejectionReason::Method => "Set the webhook's method to POST in Twilio's console; a redirect turns POST into GET.",
+            RejectionReason::NotFound => {
+                "Compare the path in Twilio's console with public_url; scanners cause this too."
+            }
+            RejectionReason::Method => {
+                "Set the webhook's method to POST in Twilio's console; a redirect turns POST into GET."
+            }
             RejectionReason::ContentType => "Something other than Twilio's Debugger posts here, or a proxy compresses.",
             RejectionReason::Framing => "Look at the proxy in front: it sends two lengths, two hosts or no length.",
             RejectionReason::TooLarge => "Raise webhook.body_bytes_max if these are Twilio's.",
@@ -138,4 +142,3 @@ impl IntoResponse for Rejection {
         response
     }
 }
-

@@ -70,5 +70,10 @@ fn label_pairs(labels: &SeriesLabels, account_label: bool) -> Vec<LabelPair> {
 pub(super) fn text(families: impl Iterator<Item = MetricFamily>) -> String {
     let mut families: Vec<_> = families.collect();
     families.sort_by(|a, b| a.name().cmp(b.name()));
+    for family in families.iter_mut().filter(|family| family.get_field_type() != MetricType::HISTOGRAM) {
+        let values =
+            |metric: &Metric| metric.get_label().iter().map(|pair| pair.value().to_owned()).collect::<Vec<_>>();
+        family.mut_metric().sort_by_cached_key(values);
+    }
     TextEncoder::new().encode_to_string(&families).expect("names, labels and types are fixed at compile time")
 }

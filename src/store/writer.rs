@@ -240,7 +240,10 @@ impl Writer {
     }
 
     /// Writes every counter that has moved, so that a scrape may show it.
-    fn keep_counters(&mut self, waiting: Vec<(Vec<SeriesLabels>, oneshot::Sender<Option<KeptCounters>>)>) -> rusqlite::Result<()> {
+    fn keep_counters(
+        &mut self,
+        waiting: Vec<(Vec<SeriesLabels>, oneshot::Sender<Option<KeptCounters>>)>,
+    ) -> rusqlite::Result<()> {
         let (rows, families) = self.metrics.durable_counters();
         let moved: Vec<_> = rows
             .into_iter()

@@ -41,7 +41,9 @@ fn refused(telemetry: &Telemetry) -> String {
     if last.is_empty() {
         return "<p>Nothing since the start.</p>".to_owned();
     }
-    let mut rows = String::from("<table><tr><th>Reason</th><th>Since start</th><th>Last</th><th>From</th><th>What to do</th></tr>");
+    let mut rows = String::from(
+        "<table><tr><th>Reason</th><th>Since start</th><th>Last</th><th>From</th><th>What to do</th></tr>",
+    );
     for rejection in last {
         let hint = rejection.hint.as_deref().map(|hint| format!(" <b>{}</b>", escape(hint))).unwrap_or_default();
         let _ = write!(

@@ -1,0 +1,171 @@
+//! A running exporter: the real binary, with its own ports and data directory.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+
+use tempfile::TempDir;
+
+use super::event::{ACCOUNT, Event, PUBLIC_URL, TOKEN};
+use super::process::{Process, free_address};
+use super::scrape::Scrape;
+use super::wait;
+
+/// The binary under test.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_twilio-debugger-exporter");
+
+/// A running exporter and where it is.
+#[derive(Debug)]
+pub(crate) struct Exporter {
+    pub(crate) process: Process,
+    pub(crate) webhook: SocketAddr,
+    pub(crate) telemetry: SocketAddr,
+    pub(crate) client: reqwest::Client,
+    dir: TempDir,
+    environment: Vec<(String, String)>,
+}
+
+/// What an exporter is started with.
+#[derive(Debug, Default)]
+pub(crate) struct Setup {
+    sections: String,
+    webhook_host: Option<String>,
+    telemetry_host: Option<String>,
+    environment: Vec<(String, String)>,
+}
+
+impl Setup {
+    /// Adds YAML at the top level; sections that the harness writes itself (`public_url`, `accounts`) cannot be repeated.
+    pub(crate) fn yaml(mut self, yaml: &str) -> Self {
+        self.sections.push_str(yaml);
+        self.sections.push('\n');
+        self
+    }
+
+    /// Lets the telemetry listener listen on another host, such as one that a network namespace reaches.
+    pub(crate) fn telemetry_host(mut self, host: &str) -> Self {
+        self.telemetry_host = Some(host.to_owned());
+        self
+    }
+
+    /// Sets a variable of the exporter's environment.
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts the exporter and waits until it listens.
+    pub(crate) async fn start(self) -> Exporter {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let address = |host: Option<String>| {
+            let free = free_address();
+            host.map_or(free, |host| format!("{host}:{}", free.port()).parse().expect("an IP address"))
+        };
+        let (webhook, telemetry) = (address(self.webhook_host), address(self.telemetry_host));
+        std::fs::write(dir.path().join("token"), TOKEN).expect("writable");
+        let config = format!(
+            "public_url: {PUBLIC_URL}\naccounts: [{{sid: {ACCOUNT}, auth_token_files: [{}]}}]\n{}",
+            dir.path().join("token").display(),
+            self.sections
+        );
+        std::fs::write(dir.path().join("config.yml"), config).expect("writable");
+        let process = spawn(dir.path(), webhook, telemetry, &self.environment);
+        // Another test may have done so already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        // No proxy, no redirects, no pooled connection to an exporter that has been killed.
+        let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+        let client = client.pool_max_idle_per_host(0).build().expect("a client");
+        let mut exporter = Exporter { process, webhook, telemetry, client, dir, environment: self.environment };
+        exporter.listens().await;
+        exporter
+    }
+}
+
+fn spawn(dir: &Path, webhook: SocketAddr, telemetry: SocketAddr, environment: &[(String, String)]) -> Process {
+    let mut command = Command::new(BINARY);
+    command
+        .args(["serve", "--config"])
+        .arg(dir.join("config.yml"))
+        .args(["--webhook.listen", &webhook.to_string(), "--telemetry.listen", &telemetry.to_string()])
+        .arg("--store.dir")
+        .arg(dir.join("data"))
+        .envs(environment.iter().map(|(name, value)| (name, value)));
+    Process::start(&mut command)
+}
+
+impl Exporter {
+    /// An exporter with the defaults.
+    pub(crate) async fn start() -> Self {
+        Setup::default().start().await
+    }
+
+    /// An exporter with settings of its own.
+    pub(crate) fn with(yaml: &str) -> Setup {
+        Setup::default().yaml(yaml)
+    }
+
+    async fn listens(&mut self) {
+        self.process.line_with("listening for scrapes").await;
+    }
+
+    /// The data directory.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    /// The folder of its configuration file, `config.yml`, and its token file, `token`.
+    pub(crate) fn folder(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Starts it again on the same ports and data, after [`Process::kill`] or [`Self::terminate`].
+    pub(crate) async fn start_again(&mut self) {
+        self.process = spawn(self.dir.path(), self.webhook, self.telemetry, &self.environment);
+        self.listens().await;
+    }
+
+    /// Ends it as an operator would, and gives its exit status.
+    pub(crate) async fn terminate(&mut self) -> ExitStatus {
+        self.process.signal("TERM");
+        self.process.ended().await
+    }
+
+    /// Posts a signed event; the status, or none when there was no answer.
+    pub(crate) async fn post(&self, event: &Event) -> Option<u16> {
+        self.post_signed(event, &event.signature()).await
+    }
+
+    /// Posts an event under any signature.
+    pub(crate) async fn post_signed(&self, event: &Event, signature: &str) -> Option<u16> {
+        let answer = self
+            .client
+            .post(format!("http://{}/twilio", self.webhook))
+            .header("content-type", "application/x-www-form-urlencoded; charset=utf-8")
+            .header("x-twilio-signature", signature)
+            .body(event.body())
+            .send()
+            .await;
+        answer.ok().map(|answer| answer.status().as_u16())
+    }
+
+    /// The metrics page as a person sees it.
+    pub(crate) async fn metrics(&self) -> Scrape {
+        self.try_metrics().await.expect("the telemetry listener answers")
+    }
+
+    /// The metrics page; none when there was no answer.
+    pub(crate) async fn try_metrics(&self) -> Option<Scrape> {
+        let answer = self.client.get(format!("http://{}/metrics", self.telemetry)).send().await.ok()?;
+        assert_eq!(answer.status(), 200);
+        Some(Scrape::parse(&answer.text().await.ok()?))
+    }
+
+    /// Waits until a series has a value.
+    pub(crate) async fn metric_is(&self, series: &str, value: f64) {
+        wait::until(&format!("{series} to be {value}"), || async {
+            let found = self.try_metrics().await?.get(series);
+            (found == Some(value)).then_some(())
+        })
+        .await;
+    }
+}

@@ -1,0 +1,103 @@
+//! A child process whose output is kept and which ends with the test.
+
+use std::io::{BufRead as _, BufReader, Read};
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+
+use super::wait;
+
+/// A running program.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    output: Arc<Mutex<String>>,
+}
+
+impl Process {
+    /// Starts `command` and keeps what it writes.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}; run `make tools`"));
+        let output = Arc::new(Mutex::new(String::new()));
+        keep(child.stdout.take().expect("piped"), output.clone());
+        keep(child.stderr.take().expect("piped"), output.clone());
+        Self { child, output }
+    }
+
+    /// Everything written so far.
+    pub(crate) fn output(&self) -> String {
+        self.output.lock().expect("no writer panics").clone()
+    }
+
+    /// Waits until a line contains `text`, and gives that line.
+    pub(crate) async fn line_with(&mut self, text: &str) -> String {
+        wait::until(&format!("a line with {text:?}"), || {
+            let output = self.output();
+            let line = output.lines().find(|line| line.contains(text)).map(str::to_owned);
+            if let (None, Ok(Some(status))) = (&line, self.child.try_wait()) {
+                panic!("ended with {status} before writing {text:?}:\n{output}");
+            }
+            async { line }
+        })
+        .await
+    }
+
+    /// The process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal by name, `TERM` or `HUP`.
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.id().to_string()]).status();
+        assert!(status.expect("kill exists").success(), "cannot signal");
+    }
+
+    /// Kills it as a crash would: SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        // It may be dead already, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        wait::until("the process to end", || {
+            let status = self.child.try_wait().expect("a child can be waited for");
+            async move { status }
+        })
+        .await
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn keep(stream: impl Read + Send + 'static, output: Arc<Mutex<String>>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            let mut output = output.lock().expect("no writer panics");
+            output.push_str(&line);
+            output.push('\n');
+        }
+    });
+}
+
+/// A tool that `make tools` has installed.
+pub(crate) fn tool(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".tools/bin").join(name)
+}
+
+/// An address of this machine that is free now.
+pub(crate) fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("loopback has free ports")
+}
