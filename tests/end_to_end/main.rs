@@ -4,6 +4,7 @@
 //! pass. The tools they need (Prometheus, a collector, Twilio's SDKs) are put into `.tools/` by `make tools`.
 
 mod collector;
+mod crash;
 mod delivery;
 mod support;
 mod webhook;
