@@ -1,9 +1,11 @@
 //! What the tests share: a running exporter, signed events, real servers, and waiting for conditions.
 
+pub(crate) mod collector;
 pub(crate) mod event;
 pub(crate) mod exporter;
 pub(crate) mod process;
 pub(crate) mod scrape;
+pub(crate) mod scripted;
 pub(crate) mod wait;
 
 pub(crate) use event::{ACCOUNT, Event, TOKEN};
