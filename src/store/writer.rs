@@ -1,13 +1,14 @@
 //! The one thread that writes: takes everything that waits, commits it once, and answers afterwards.
 //!
-//! Group commit needs no timer. While one group syncs, the next one gathers in the channel; under load a group is as large as
-//! the number of clients, alone it is one request and costs one sync.
+//! While one group syncs, the next one gathers in the channel, and a group waits a moment for requests that are under way. So
+//! under load a group is about as large as the number of clients; alone it is one request, not kept waiting, and costs one sync.
 
 mod arrivals;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::ErrorCode;
@@ -25,6 +26,10 @@ use crate::quarantine::{QuarantineReason, Quarantined};
 
 /// The most commands of one group.
 const GROUP_MAX: usize = 256;
+
+/// How long a group waits for requests under way to join it, in steps: half a millisecond at most.
+const LINGER_STEP: Duration = Duration::from_micros(100);
+const LINGER_STEPS: u32 = 5;
 
 /// Bytes written to the log before they are carried over into the database file.
 ///
@@ -89,6 +94,7 @@ impl Writer {
     pub(super) fn run(mut self, mut commands: mpsc::Receiver<Command>, failed: &watch::Sender<bool>) {
         let mut received = Vec::with_capacity(GROUP_MAX);
         while commands.blocking_recv_many(&mut received, GROUP_MAX) > 0 {
+            self.let_others_join(&mut received, &mut commands);
             match self.round(received.drain(..)) {
                 Ok(false) => {}
                 Ok(true) => return,
@@ -97,6 +103,24 @@ impl Writer {
                     failed.send_replace(true);
                     return;
                 }
+            }
+        }
+    }
+
+    /// Waits a moment for requests that are under way already: one sync for them all costs less than one for each half.
+    ///
+    /// A request that is alone is never kept waiting.
+    fn let_others_join(&self, received: &mut Vec<Command>, commands: &mut mpsc::Receiver<Command>) {
+        let under_way = || usize::try_from(self.metrics.families().requests_in_flight.get()).unwrap_or(0);
+        for _ in 0..LINGER_STEPS {
+            if received.len() >= under_way().min(GROUP_MAX) {
+                return;
+            }
+            std::thread::park_timeout(LINGER_STEP);
+            while received.len() < GROUP_MAX
+                && let Ok(command) = commands.try_recv()
+            {
+                received.push(command);
             }
         }
     }
