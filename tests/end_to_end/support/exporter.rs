@@ -32,9 +32,37 @@ pub(crate) struct Setup {
     webhook_host: Option<String>,
     telemetry_host: Option<String>,
     environment: Vec<(String, String)>,
+    public_url: Option<String>,
+    accounts: Option<String>,
+    files: Vec<(String, String)>,
 }
 
 impl Setup {
+    /// Writes a file into the exporter's folder, whose path stands in every YAML text as `DIR`.
+    pub(crate) fn file(mut self, name: &str, content: &str) -> Self {
+        self.files.push((name.to_owned(), content.to_owned()));
+        self
+    }
+
+    /// Replaces the public URL, or lists several: the YAML of the value.
+    pub(crate) fn public_url(mut self, yaml: &str) -> Self {
+        self.public_url = Some(yaml.to_owned());
+        self
+    }
+
+    /// Replaces the accounts. Each has its own tokens, which are written to files.
+    pub(crate) fn accounts(mut self, accounts: &[(&str, &[&str])]) -> Self {
+        let mut entries = Vec::new();
+        for (account, (sid, tokens)) in accounts.iter().enumerate() {
+            let names: Vec<_> = (0..tokens.len()).map(|token| format!("token-{account}-{token}")).collect();
+            let files: Vec<_> = names.iter().map(|name| format!("DIR/{name}")).collect();
+            entries.push(format!("{{sid: {sid}, auth_token_files: [{}]}}", files.join(", ")));
+            self.files.extend(names.into_iter().zip(tokens.iter().map(|token| (*token).to_owned())));
+        }
+        self.accounts = Some(format!("[{}]", entries.join(", ")));
+        self
+    }
+
     /// Adds YAML at the top level; sections that the harness writes itself (`public_url`, `accounts`) cannot be repeated.
     pub(crate) fn yaml(mut self, yaml: &str) -> Self {
         self.sections.push_str(yaml);
@@ -62,13 +90,17 @@ impl Setup {
             host.map_or(free, |host| format!("{host}:{}", free.port()).parse().expect("an IP address"))
         };
         let (webhook, telemetry) = (address(self.webhook_host), address(self.telemetry_host));
-        std::fs::write(dir.path().join("token"), TOKEN).expect("writable");
-        let config = format!(
-            "public_url: {PUBLIC_URL}\naccounts: [{{sid: {ACCOUNT}, auth_token_files: [{}]}}]\n{}",
-            dir.path().join("token").display(),
-            self.sections
-        );
-        std::fs::write(dir.path().join("config.yml"), config).expect("writable");
+        let public_url = self.public_url.as_deref().unwrap_or(PUBLIC_URL);
+        let accounts = format!("[{{sid: {ACCOUNT}, auth_token_files: [DIR/token]}}]");
+        let accounts = self.accounts.as_deref().unwrap_or(&accounts);
+        let config = format!("public_url: {public_url}\naccounts: {accounts}\n{}", self.sections);
+        let config = config.replace("DIR", &dir.path().display().to_string());
+        for (name, content) in [("token", TOKEN), ("config.yml", &config)] {
+            std::fs::write(dir.path().join(name), content).expect("writable");
+        }
+        for (name, content) in &self.files {
+            std::fs::write(dir.path().join(name), content).expect("writable");
+        }
         let process = spawn(dir.path(), webhook, telemetry, &self.environment);
         // Another test may have done so already.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -146,6 +178,12 @@ impl Exporter {
             .send()
             .await;
         answer.ok().map(|answer| answer.status().as_u16())
+    }
+
+    /// How many requests have been refused for a reason.
+    pub(crate) async fn refused(&self, reason: &str) -> f64 {
+        let series = format!("twilio_debugger_exporter_rejected_total{{reason=\"{reason}\"}}");
+        self.metrics().await.get(&series).unwrap_or_else(|| panic!("no {series}"))
     }
 
     /// The metrics page as a person sees it.
