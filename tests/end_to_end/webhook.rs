@@ -3,6 +3,7 @@
 mod limits;
 mod signature_header;
 mod tls;
+mod unavailable;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;

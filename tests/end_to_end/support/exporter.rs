@@ -23,6 +23,7 @@ pub(crate) struct Exporter {
     pub(crate) client: reqwest::Client,
     dir: TempDir,
     environment: Vec<(String, String)>,
+    flags: Vec<String>,
 }
 
 /// What an exporter is started with.
@@ -35,6 +36,7 @@ pub(crate) struct Setup {
     public_url: Option<String>,
     accounts: Option<String>,
     files: Vec<(String, String)>,
+    flags: Vec<String>,
 }
 
 impl Setup {
@@ -76,6 +78,12 @@ impl Setup {
         self
     }
 
+    /// Adds a flag.
+    pub(crate) fn flag(mut self, name: &str, value: &str) -> Self {
+        self.flags.extend([name.to_owned(), value.to_owned()]);
+        self
+    }
+
     /// Sets a variable of the exporter's environment.
     pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
@@ -101,19 +109,26 @@ impl Setup {
         for (name, content) in &self.files {
             std::fs::write(dir.path().join(name), content).expect("writable");
         }
-        let process = spawn(dir.path(), webhook, telemetry, &self.environment);
+        let process = spawn(dir.path(), webhook, telemetry, &self.environment, &self.flags);
         // Another test may have done so already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         // No proxy, no redirects, no pooled connection to an exporter that has been killed.
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
         let client = client.pool_max_idle_per_host(0).build().expect("a client");
-        let mut exporter = Exporter { process, webhook, telemetry, client, dir, environment: self.environment };
+        let mut exporter =
+            Exporter { process, webhook, telemetry, client, dir, environment: self.environment, flags: self.flags };
         exporter.listens().await;
         exporter
     }
 }
 
-fn spawn(dir: &Path, webhook: SocketAddr, telemetry: SocketAddr, environment: &[(String, String)]) -> Process {
+fn spawn(
+    dir: &Path,
+    webhook: SocketAddr,
+    telemetry: SocketAddr,
+    environment: &[(String, String)],
+    flags: &[String],
+) -> Process {
     let mut command = Command::new(BINARY);
     command
         .args(["serve", "--config"])
@@ -121,6 +136,7 @@ fn spawn(dir: &Path, webhook: SocketAddr, telemetry: SocketAddr, environment: &[
         .args(["--webhook.listen", &webhook.to_string(), "--telemetry.listen", &telemetry.to_string()])
         .arg("--store.dir")
         .arg(dir.join("data"))
+        .args(flags)
         .envs(environment.iter().map(|(name, value)| (name, value)));
     Process::start(&mut command)
 }
@@ -152,7 +168,7 @@ impl Exporter {
 
     /// Starts it again on the same ports and data, after [`Process::kill`] or [`Self::terminate`].
     pub(crate) async fn start_again(&mut self) {
-        self.process = spawn(self.dir.path(), self.webhook, self.telemetry, &self.environment);
+        self.process = spawn(self.dir.path(), self.webhook, self.telemetry, &self.environment, &self.flags);
         self.listens().await;
     }
 
