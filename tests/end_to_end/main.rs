@@ -4,7 +4,12 @@
 //! pass. The tools they need (Prometheus, a collector, Twilio's SDKs) are put into `.tools/` by `make tools`.
 
 mod collector;
+mod configuration;
 mod crash;
 mod delivery;
+mod duplicates;
+mod framing;
+mod signatures;
 mod support;
+mod telemetry;
 mod webhook;

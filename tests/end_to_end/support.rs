@@ -1,11 +1,16 @@
 //! What the tests share: a running exporter, signed events, real servers, and waiting for conditions.
 
+pub(crate) mod certificate;
 pub(crate) mod collector;
 pub(crate) mod event;
 pub(crate) mod exporter;
+pub(crate) mod post;
 pub(crate) mod process;
+pub(crate) mod random;
+pub(crate) mod raw;
 pub(crate) mod scrape;
 pub(crate) mod scripted;
+pub(crate) mod sdk;
 pub(crate) mod wait;
 
 pub(crate) use event::{ACCOUNT, Event, TOKEN};

@@ -22,7 +22,14 @@ pub(crate) struct Exporter {
     pub(crate) telemetry: SocketAddr,
     pub(crate) client: reqwest::Client,
     dir: TempDir,
+    launch: Launch,
+}
+
+/// How the binary is started, and started again.
+#[derive(Debug, Default)]
+struct Launch {
     environment: Vec<(String, String)>,
+    flags: Vec<String>,
     tmpfs_mib: Option<u32>,
 }
 
@@ -32,11 +39,10 @@ pub(crate) struct Setup {
     sections: String,
     webhook_host: Option<String>,
     telemetry_host: Option<String>,
-    environment: Vec<(String, String)>,
+    launch: Launch,
     public_url: Option<String>,
     accounts: Option<String>,
     files: Vec<(String, String)>,
-    tmpfs_mib: Option<u32>,
 }
 
 impl Setup {
@@ -81,13 +87,19 @@ impl Setup {
     /// Puts the data directory on a disk of its own, of so many MiB. It is mounted where only the exporter sees it, and ends with
     /// it; [`Exporter::data`] leads there through `/proc`.
     pub(crate) fn tmpfs_mib(mut self, mib: u32) -> Self {
-        self.tmpfs_mib = Some(mib);
+        self.launch.tmpfs_mib = Some(mib);
+        self
+    }
+
+    /// Adds a flag.
+    pub(crate) fn flag(mut self, name: &str, value: &str) -> Self {
+        self.launch.flags.extend([name.to_owned(), value.to_owned()]);
         self
     }
 
     /// Sets a variable of the exporter's environment.
     pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
-        self.environment.push((name.to_owned(), value.to_owned()));
+        self.launch.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -110,35 +122,22 @@ impl Setup {
         for (name, content) in &self.files {
             std::fs::write(dir.path().join(name), content).expect("writable");
         }
-        let process = spawn(dir.path(), webhook, telemetry, &self.environment, self.tmpfs_mib);
+        let launch = self.launch;
+        let process = spawn(dir.path(), webhook, telemetry, &launch);
         // Another test may have done so already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         // No proxy, no redirects, no pooled connection to an exporter that has been killed.
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
         let client = client.pool_max_idle_per_host(0).build().expect("a client");
-        let mut exporter = Exporter {
-            process,
-            webhook,
-            telemetry,
-            client,
-            dir,
-            environment: self.environment,
-            tmpfs_mib: self.tmpfs_mib,
-        };
+        let mut exporter = Exporter { process, webhook, telemetry, client, dir, launch };
         exporter.listens().await;
         exporter
     }
 }
 
-fn spawn(
-    dir: &Path,
-    webhook: SocketAddr,
-    telemetry: SocketAddr,
-    environment: &[(String, String)],
-    tmpfs_mib: Option<u32>,
-) -> Process {
+fn spawn(dir: &Path, webhook: SocketAddr, telemetry: SocketAddr, launch: &Launch) -> Process {
     let data = dir.join("data");
-    let mut command = match tmpfs_mib {
+    let mut command = match launch.tmpfs_mib {
         None => Command::new(BINARY),
         Some(mib) => {
             std::fs::create_dir_all(&data).expect("writable");
@@ -155,7 +154,8 @@ fn spawn(
         .args(["--webhook.listen", &webhook.to_string(), "--telemetry.listen", &telemetry.to_string()])
         .arg("--store.dir")
         .arg(data)
-        .envs(environment.iter().map(|(name, value)| (name, value)));
+        .args(&launch.flags)
+        .envs(launch.environment.iter().map(|(name, value)| (name, value)));
     Process::start(&mut command)
 }
 
@@ -177,7 +177,7 @@ impl Exporter {
     /// The data directory.
     pub(crate) fn data(&self) -> PathBuf {
         let data = self.dir.path().join("data");
-        match self.tmpfs_mib {
+        match self.launch.tmpfs_mib {
             None => data,
             Some(_) => PathBuf::from(format!("/proc/{}/root{}", self.process.id(), data.display())),
         }
@@ -190,7 +190,7 @@ impl Exporter {
 
     /// Starts it again on the same ports and data, after [`Process::kill`] or [`Self::terminate`].
     pub(crate) async fn start_again(&mut self) {
-        self.process = spawn(self.dir.path(), self.webhook, self.telemetry, &self.environment, self.tmpfs_mib);
+        self.process = spawn(self.dir.path(), self.webhook, self.telemetry, &self.launch);
         self.listens().await;
     }
 

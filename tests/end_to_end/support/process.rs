@@ -35,6 +35,12 @@ impl Process {
         self.output.lock().expect("no writer panics").clone()
     }
 
+    /// Everything it has written, once it has ended and its pipes are read to their end.
+    pub(crate) fn finished_output(&self) -> Option<String> {
+        // Each reader holds on to the text until its pipe ends.
+        (Arc::strong_count(&self.output) == 1).then(|| self.output())
+    }
+
     /// Waits until a line contains `text`, and gives that line.
     pub(crate) async fn line_with(&mut self, text: &str) -> String {
         wait::until(&format!("a line with {text:?}"), || {
@@ -46,6 +52,13 @@ impl Process {
             async { line }
         })
         .await
+    }
+
+    /// The line with `text` of a process that has ended.
+    pub(crate) async fn line_of_the_end(&mut self, text: &str) -> String {
+        let output = wait::until("its output to end", || async { self.finished_output() }).await;
+        let line = output.lines().find(|line| line.contains(text)).map(str::to_owned);
+        line.unwrap_or_else(|| panic!("no line with {text:?} in:\n{output}"))
     }
 
     /// The process id.

@@ -1,0 +1,4 @@
+//! Whose signature opens what: Twilio's own SDKs sign, and one wrong bit closes.
+
+mod keys;
+mod sdks;

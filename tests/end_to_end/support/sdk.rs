@@ -1,0 +1,66 @@
+//! Twilio's own SDKs as signers.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use super::event::Event;
+
+/// One of Twilio's SDKs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sdk {
+    Python,
+    Node,
+}
+
+/// What an SDK makes of an event.
+#[derive(Debug, Clone)]
+pub(crate) struct Signed {
+    pub(crate) signature: String,
+    /// The form as the SDK's language encodes it.
+    pub(crate) body: String,
+}
+
+impl Sdk {
+    /// Signs `events`, each for its URL, under one token.
+    pub(crate) fn sign<'a>(self, token: &str, events: impl IntoIterator<Item = (&'a str, &'a Event)>) -> Vec<Signed> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut command = match self {
+            Self::Python => Command::new(root.join(".tools/python/bin/python")),
+            Self::Node => Command::new("node"),
+        };
+        command.arg(root.join("tests/sdk").join(if self == Self::Python { "sign.py" } else { "sign.js" }));
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}; run `make tools`"));
+        let requests: Vec<String> = events
+            .into_iter()
+            .map(|(url, event)| json!({"url": url, "token": token, "params": event.fields}).to_string() + "\n")
+            .collect();
+        let mut input = child.stdin.take().expect("piped");
+        let output = BufReader::new(child.stdout.take().expect("piped"));
+        let expected = requests.len();
+        // Written beside the reading: neither pipe holds all of it.
+        let writer = std::thread::spawn(move || {
+            for request in requests {
+                input.write_all(request.as_bytes()).expect("the signer reads");
+            }
+        });
+        let signed: Vec<Signed> = output
+            .lines()
+            .map(|line| {
+                let line: Value = serde_json::from_str(&line.expect("UTF-8")).expect("a line of JSON");
+                let text = |key: &str| line[key].as_str().expect("a text").to_owned();
+                Signed { signature: text("signature"), body: text("body") }
+            })
+            .collect();
+        writer.join().expect("written");
+        assert!(child.wait().expect("a child").success(), "the signer failed");
+        assert_eq!(signed.len(), expected);
+        signed
+    }
+}
