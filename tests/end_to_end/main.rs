@@ -3,5 +3,6 @@
 //! Every test starts its own exporter on ports and a data directory of its own and waits for conditions, never for time to
 //! pass. The tools they need (Prometheus, a collector, Twilio's SDKs) are put into `.tools/` by `make tools`.
 
+mod prometheus;
 mod support;
 mod webhook;

@@ -2,10 +2,13 @@
 
 pub(crate) mod event;
 pub(crate) mod exporter;
+pub(crate) mod namespace;
 pub(crate) mod process;
+pub(crate) mod prometheus;
 pub(crate) mod scrape;
 pub(crate) mod wait;
 
 pub(crate) use event::{ACCOUNT, Event, TOKEN};
 pub(crate) use exporter::Exporter;
+pub(crate) use prometheus::{Prometheus, Release};
 pub(crate) use scrape::Scrape;
