@@ -20,6 +20,7 @@ pub mod telemetry;
 pub mod app;
 pub mod basic_auth;
 pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod log;
 pub mod server;

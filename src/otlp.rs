@@ -1,28 +1,18 @@
-//! stub
-use crate::config::OtlpSettings;
-use crate::event::TraceContext;
-use crate::metrics::Metrics;
-use crate::store::Backlog;
-use std::sync::Arc;
-#[derive(Debug)]
-pub struct Client;
-#[derive(Debug, thiserror::Error)]
-#[error("x")]
-pub struct ClientError;
-impl Client {
-    pub fn new(_: &OtlpSettings) -> Result<Self, ClientError> {
-        Ok(Self)
-    }
-}
-pub async fn deliver(_: Backlog, _: Client, _: Arc<Metrics>, _: tokio::sync::watch::Receiver<bool>) {}
-pub fn current_trace() -> Option<TraceContext> {
-    None
-}
-#[derive(Debug)]
-pub struct Spans;
-pub fn spans(_: &OtlpSettings) -> Result<(Spans, tracing_subscriber::layer::Identity), ClientError> {
-    Ok((Spans, tracing_subscriber::layer::Identity::new()))
-}
-impl Spans {
-    pub async fn shut_down(self) {}
-}
+//! Ships events as OTLP log records, and moves the cursor only on the collector's word.
+//!
+//! Not with the SDK's log pipeline: it drops when its queue is full, gives a failed batch up, and its exporter answers `Ok` to a
+//! partial success, to a login page and to a redirect, without the collector's `Retry-After`. Here the store is the queue, a
+//! request is built from it with `opentelemetry-proto`, and [`answer`] reads what the collector says exactly.
+//!
+//! [`record`] and [`answer`] are pure, [`client`] is the wire, [`delivery`] is the loop. Our own request spans, which may be lost,
+//! go out through `opentelemetry-otlp` in [`spans`].
+
+pub mod answer;
+pub mod client;
+pub mod delivery;
+pub mod record;
+mod spans;
+
+pub use client::{Client, ClientError};
+pub use delivery::{Replayed, deliver, replay};
+pub use spans::{Spans, current_trace, start as spans};

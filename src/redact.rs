@@ -156,14 +156,9 @@ fn drop_value(value: &mut Value) {
 
 /// Keeps of an address only what [`mask`] leaves of a telephone number.
 fn mask_address(value: &mut Value) {
-    let Some(text) = value.as_str() else {
-        return drop_value(value);
-    };
-    match mask(text) {
-        std::borrow::Cow::Owned(masked) => *value = Value::String(masked),
-        // A masked number must stay as it is, or redacting twice would not be redacting once.
-        std::borrow::Cow::Borrowed(text) if text::is_masked_number(text) => {}
-        std::borrow::Cow::Borrowed(_) => drop_value(value),
+    match value.as_str().map(mask) {
+        Some(masked) if text::is_masked_number(&masked) => *value = Value::String(masked.into_owned()),
+        _ => drop_value(value),
     }
 }
 

@@ -79,11 +79,37 @@ pub struct Verifier {
     keys: HashMap<AccountSid, Vec<Key>>,
 }
 
-/// A token, ready to use. The key schedule is computed once; `Hmac`'s `Debug` shows nothing of it.
+/// A token, ready to sign. The key schedule is computed once; `Hmac`'s `Debug` shows nothing of it.
+#[derive(Debug, Clone)]
+pub struct SigningKey(Hmac<Sha1>);
+
+impl SigningKey {
+    /// Prepares a token.
+    ///
+    /// # Panics
+    ///
+    /// Never: HMAC takes a key of any length.
+    #[must_use]
+    pub fn new(token: &[u8]) -> Self {
+        Self(Hmac::new_from_slice(token).expect("HMAC takes a key of any length"))
+    }
+
+    /// Whether this key gives `mac` over `parts`, joined; compared in constant time.
+    #[must_use]
+    pub fn verify(&self, parts: &[&[u8]], mac: &Mac) -> bool {
+        self.over(parts).verify_slice(mac).is_ok()
+    }
+
+    fn over(&self, parts: &[&[u8]]) -> Hmac<Sha1> {
+        parts.iter().fold(self.0.clone(), hmac::Mac::chain_update)
+    }
+}
+
+/// A key and whose it is.
 #[derive(Debug, Clone)]
 struct Key {
     name: KeyName,
-    hmac: Hmac<Sha1>,
+    signing: SigningKey,
 }
 
 impl Verifier {
@@ -93,7 +119,7 @@ impl Verifier {
         let keys_of = |account: &Account| {
             let key = |(position, token): (usize, &secrecy::SecretString)| Key {
                 name: KeyName { account_sid: account.sid.clone(), position },
-                hmac: hmac_of(token.expose_secret()),
+                signing: SigningKey::new(token.expose_secret().as_bytes()),
             };
             (account.sid.clone(), account.auth_tokens.iter().enumerate().map(key).collect())
         };
@@ -128,32 +154,41 @@ impl Verifier {
     pub fn verify(&self, delivery: &Delivery) -> Result<Verified, Refusal> {
         let mac = signature_of(delivery)?;
         let form = Form::decode(&delivery.body)?;
-        let keys: Vec<&Key> = ["AccountSid", "ParentAccountSid"]
-            .into_iter()
-            .flat_map(|name| form.values(name))
-            .filter_map(|value| AccountSid::parse(std::str::from_utf8(value).ok()?).ok())
-            .filter_map(|sid| self.keys.get(&sid))
-            .flatten()
-            .collect();
+        let accounts = account_sids(&form);
+        let keys: Vec<&Key> = accounts.iter().filter_map(|sid| self.keys.get(sid)).flatten().collect();
         if keys.is_empty() {
             return Err(Refusal::UnknownAccount);
         }
-        let texts = signed_texts(&form);
-        let path = delivery.target.split('?').next().unwrap_or_default();
+        let key = self.key_that_signed(&delivery.target, &form, &mac, &keys).ok_or(Refusal::BadSignature)?.clone();
+        Ok(Verified { form, mac, key })
+    }
+
+    /// The first of `keys` that gives `mac` over any form of any URL.
+    fn key_that_signed<'a>(&self, target: &str, form: &Form, mac: &Mac, keys: &[&'a Key]) -> Option<&'a KeyName> {
+        let texts = signed_texts(form);
+        let path = target.split('?').next().unwrap_or_default();
         let mut matched = None;
         for (url, origins) in self.urls.iter().filter(|(url, _)| url.has_path(path)) {
-            for target in url.targets(&delivery.target) {
-                for (origin, text, key) in product(origins, &texts, &keys) {
-                    let hmac = key.hmac.clone().chain_update(origin).chain_update(target).chain_update(text);
-                    if hmac.verify_slice(&mac).is_ok() {
-                        matched.get_or_insert_with(|| key.name.clone());
+            for target in url.targets(target) {
+                for (origin, text, key) in product(origins, &texts, keys) {
+                    if key.signing.verify(&[origin.as_bytes(), target.as_bytes(), text], mac) {
+                        matched.get_or_insert(&key.name);
                     }
                 }
             }
         }
-        let key = matched.ok_or(Refusal::BadSignature)?;
-        Ok(Verified { form, mac, key })
+        matched
     }
+}
+
+/// The accounts that a form names: the event's own, then its parent.
+#[must_use]
+pub fn account_sids(form: &Form) -> Vec<AccountSid> {
+    ["AccountSid", "ParentAccountSid"]
+        .into_iter()
+        .flat_map(|name| form.values(name))
+        .filter_map(|value| AccountSid::parse(std::str::from_utf8(value).ok()?).ok())
+        .collect()
 }
 
 /// Reads the one signature header: 28 characters of canonical base64, 20 bytes.
@@ -182,11 +217,7 @@ pub fn encode_mac(mac: &Mac) -> String {
 /// Signs as Twilio does: HMAC-SHA1 under `token` over the URL and the joined fields.
 #[must_use]
 pub fn sign(token: &str, url: &str, text: &[u8]) -> Mac {
-    hmac_of(token).chain_update(url).chain_update(text).finalize().into_bytes().into()
-}
-
-fn hmac_of(token: &str) -> Hmac<Sha1> {
-    Hmac::new_from_slice(token.as_bytes()).expect("HMAC takes a key of any length")
+    SigningKey::new(token.as_bytes()).over(&[url.as_bytes(), text]).finalize().into_bytes().into()
 }
 
 /// The texts that may have been signed for these fields; one, except for forms that Twilio's libraries disagree about.
@@ -238,3 +269,6 @@ fn utf16_order(a: &[u8], b: &[u8]) -> Ordering {
 fn product<'a, A, B, C>(a: &'a [A], b: &'a [B], c: &'a [C]) -> impl Iterator<Item = (&'a A, &'a B, &'a C)> {
     a.iter().flat_map(move |a| b.iter().flat_map(move |b| c.iter().map(move |c| (a, b, c))))
 }
+
+#[cfg(test)]
+mod vectors;

@@ -106,6 +106,14 @@ fn with_canaries(number: &str, word: &str) -> Value {
     })
 }
 
+#[test]
+fn an_address_that_is_no_number_is_dropped_whatever_a_mask_makes_of_it() {
+    assert_eq!(
+        redacted(json!({"From": "/#?", "To": "whatsapp:+15550100001"})),
+        json!({"From": REDACTED, "To": "whatsapp:+1***01"})
+    );
+}
+
 proptest! {
     #[test]
     fn no_canary_leaves(number in "\\+1[2-9][0-9]{9}", word in "[g-z]{12}") {

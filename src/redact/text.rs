@@ -17,6 +17,9 @@ static NUMBER: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+/// The fewest digits of what [`NUMBER`] finds.
+const NUMBER_DIGITS_MIN: usize = 7;
+
 static EMAIL: LazyLock<Regex> = LazyLock::new(|| regex(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+"));
 
 static URL: LazyLock<Regex> = LazyLock::new(|| regex(r#"(?i)\b[a-z][a-z0-9+.-]*://[^\s"'<>]+"#));
@@ -33,24 +36,34 @@ fn regex(pattern: &str) -> Regex {
     Regex::new(pattern).expect("a constant pattern")
 }
 
+/// What a credential's neighbourhood looks like; without it [`CREDENTIAL`], which is slower, need not look.
+static CREDENTIAL_HINT: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"(?-u)(?i:bearer|basic|digest|token|secret|passw|api|AC[0-9a-f]{32}:)"));
+
 /// Masks a text; borrowed when there is nothing to mask.
 #[must_use]
 pub fn mask(text: &str) -> Cow<'_, str> {
-    let bytes = text.as_bytes();
     // Most texts of a payload hold nothing of the kind, and four searches cost more than one look.
+    let (mut digits, mut at, mut question, mut separator) = (0, false, false, false);
+    for byte in text.bytes() {
+        digits += usize::from(byte.is_ascii_digit());
+        at |= byte == b'@';
+        question |= byte == b'?';
+        separator |= matches!(byte, b' ' | b':' | b'=');
+    }
     let mut masked = Cow::Borrowed(text);
-    if text.contains("://") {
+    if separator && text.contains("://") {
         masked = replace(masked, &URL, |found| mask_url(&found[0]));
-    } else if text.starts_with('/') && text.contains('?') {
+    } else if question && text.starts_with('/') {
         masked = Cow::Owned(mask_url(text));
     }
-    if masked.bytes().any(|byte| matches!(byte, b' ' | b':' | b'=')) {
+    if separator && CREDENTIAL_HINT.is_match(&masked) {
         masked = replace(masked, &CREDENTIAL, mask_credential);
     }
-    if bytes.contains(&b'@') {
+    if at {
         masked = replace(masked, &EMAIL, |_| "***@***".to_owned());
     }
-    if bytes.iter().filter(|byte| byte.is_ascii_digit()).count() >= 7 {
+    if digits >= NUMBER_DIGITS_MIN {
         masked = replace(masked, &NUMBER, |found| mask_number(&found[0]));
     }
     masked

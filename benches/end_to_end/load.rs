@@ -1,0 +1,50 @@
+//! One run of wrk on its own core.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::server::Server;
+
+/// The core that the load runs on.
+const LOAD_CORE: &str = "0";
+
+/// What wrk saw.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Run {
+    pub(crate) rate: f64,
+    pub(crate) p50_ms: f64,
+    pub(crate) p99_ms: f64,
+    pub(crate) max_ms: f64,
+}
+
+/// Ten seconds of 64 connections; `kind` is what benches/load.lua takes.
+pub(crate) fn run(server: &Server, kind: &str, round: usize) -> Run {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let output = Command::new("taskset")
+        .args(["-c", LOAD_CORE])
+        .arg(root.join(".tools/bin/wrk"))
+        .args(["--threads", "1", "--connections", "64", "--duration", "10s", "--script"])
+        .arg(root.join("benches/load.lua"))
+        .args([&format!("http://{}", server.address), "--", kind, &round.to_string()])
+        .output()
+        .expect("make bench installs wrk");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line =
+        text.lines().find(|line| line.starts_with('{')).unwrap_or_else(|| panic!("wrk printed no result:\n{text}"));
+    let result: serde_json::Value = serde_json::from_str(line).expect("the script prints JSON");
+    let number = |key: &str| result[key].as_f64().expect("the script prints numbers");
+    assert!(number("errors") + number("not_2xx") == 0.0, "every request must be answered 2xx: {line}");
+    Run {
+        rate: number("requests") / number("seconds"),
+        p50_ms: number("p50_ms"),
+        p99_ms: number("p99_ms"),
+        max_ms: number("max_ms"),
+    }
+}
+
+/// The run with the middle rate.
+pub(crate) fn median(runs: &[Run]) -> Run {
+    let mut sorted = runs.to_vec();
+    sorted.sort_by(|a, b| a.rate.total_cmp(&b.rate));
+    sorted[sorted.len() / 2]
+}

@@ -1,0 +1,62 @@
+//! What a scrape costs beside the client library's own encoding of as many series.
+
+use std::fmt;
+use std::time::Instant;
+
+use prometheus::{IntCounterVec, Opts, Registry, TextEncoder};
+use twilio_debugger_exporter::config::{Environment, Need, Sources, load};
+use twilio_debugger_exporter::metrics::event_series::Viewer;
+use twilio_debugger_exporter::metrics::{GroupCounts, Metrics, Restored};
+use twilio_debugger_exporter::{error_code::ErrorCode, level::Level};
+
+/// How long each takes, in milliseconds, the best of several.
+pub(crate) struct Cost {
+    ours: f64,
+    bare: f64,
+}
+
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.2} × ({:.2} ms / {:.2} ms)", self.ours / self.bare, self.ours, self.bare)
+    }
+}
+
+pub(crate) fn measure(codes: u32) -> Cost {
+    let registry = Registry::new();
+    let names = Opts::new("twilio_debugger_events_total", "Debugging Events, each Sid counted once.");
+    let vector = IntCounterVec::new(names, &["level", "error_code"]).expect("valid names");
+    registry.register(Box::new(vector.clone())).expect("registered once");
+    let metrics = metrics(codes);
+    let account = "AC1".to_owned().try_into().expect("valid");
+    for code in 0..codes {
+        vector.with_label_values(&["error", &code.to_string()]).inc_by(7);
+        let (labels, _) = metrics.series_labels(Level::Error, ErrorCode::Code(code), &account);
+        metrics.count_group(GroupCounts { series: [(labels, (7, 1e9))].into(), ..GroupCounts::default() });
+    }
+    let bare = best(|| TextEncoder::new().encode_to_string(&registry.gather()).expect("encodes").len());
+    let ours = best(|| metrics.render(Viewer::Anyone, &metrics.durable_counters().1).len());
+    Cost { ours, bare }
+}
+
+fn metrics(codes: u32) -> Metrics {
+    let variables = [
+        ("TWILIO_ACCOUNT_SID", "AC1"),
+        ("TWILIO_AUTH_TOKEN", "0123456789abcdef0123456789abcdef"),
+        ("PUBLIC_URL", "https://hooks.example.com/twilio"),
+        ("TWILIO_DEBUGGER_EXPORTER_METRICS_ERROR_CODES_MAX", &codes.to_string()),
+    ];
+    let environment: Environment =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let sources = Sources { environment, ..Sources::default() };
+    let loaded = load(&sources, Need::Everything).unwrap_or_else(|faults| panic!("{faults}"));
+    Metrics::new(&loaded.settings, Restored::default())
+}
+
+fn best(mut work: impl FnMut() -> usize) -> f64 {
+    let run = |_| {
+        let start = Instant::now();
+        std::hint::black_box(work());
+        start.elapsed().as_secs_f64() * 1000.0
+    };
+    (0..15).map(run).fold(f64::INFINITY, f64::min)
+}

@@ -1,0 +1,73 @@
+//! `check`: names every fault of a configuration, or says that it is valid.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::destination::Destination;
+use super::{CommandError, block_on};
+use crate::cli::Check;
+use crate::config::{Need, Settings, Sources, load};
+use crate::redact::mask_url;
+
+/// Reads everything that `serve` would read; with `--connect`, also tries what `serve` would need.
+pub(super) fn run(check: &Check, sources: &Sources, out: &mut impl Write) -> Result<ExitCode, CommandError> {
+    let loaded = load(sources, Need::Everything)?;
+    for warning in &loaded.warnings {
+        writeln!(out, "warning: {warning}")?;
+    }
+    writeln!(out, "configuration is valid")?;
+    if !check.connect {
+        return Ok(ExitCode::SUCCESS);
+    }
+    out.flush()?;
+    connect(&loaded.settings, out)
+}
+
+fn connect(settings: &Settings, out: &mut impl Write) -> Result<ExitCode, CommandError> {
+    let mut works = true;
+    let dir = &settings.store.dir;
+    match try_writing(dir) {
+        Ok(()) => writeln!(out, "store.dir: {} can be written", dir.display())?,
+        Err(error) => {
+            works = false;
+            writeln!(out, "store.dir: {} cannot be written: {error}", dir.display())?;
+        }
+    }
+    match &settings.otlp {
+        None => writeln!(out, "otlp: no endpoint is configured; events are stored and counted")?,
+        Some(settings) => {
+            let endpoint = mask_url(&settings.endpoint);
+            let probe = block_on(async { Ok(Destination::new(settings)?.probe().await) });
+            let fault = probe.map_or_else(|error| Some(error.to_string()), Result::err);
+            works &= fault.is_none();
+            match fault {
+                None => writeln!(out, "otlp: {endpoint} takes log records")?,
+                Some(fault) => writeln!(out, "otlp: {endpoint} does not take log records: {fault}")?,
+            }
+        }
+    }
+    Ok(if works { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Creates the directory as `serve` would, and a file in it that goes away again.
+fn try_writing(dir: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(dir)?;
+    tempfile::NamedTempFile::new_in(dir)?.close()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::try_writing;
+
+    #[test]
+    fn trying_leaves_nothing_but_the_directory() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let inner = dir.path().join("a/b");
+        try_writing(&inner).expect("writable");
+        assert_eq!(std::fs::read_dir(&inner).expect("there").count(), 0);
+        let file = dir.path().join("file");
+        std::fs::write(&file, "").expect("writable");
+        assert!(try_writing(&file).is_err());
+    }
+}

@@ -1,0 +1,146 @@
+//! `replay`: exports stored events of a time range once more, for a collector that has lost them.
+//!
+//! It reads beside a running `serve` and writes nothing: counters and the cursor of log export stay where they are.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::destination::{Destination, Tally};
+use super::{CommandError, block_on, sentence};
+use crate::app::stop_signal;
+use crate::cli;
+use crate::config::{Need, OtlpSettings, Sources, load};
+use crate::log;
+use crate::store::{Archive, ArchiveError};
+
+/// The events read at once.
+const PAGE_EVENTS: usize = 1_000;
+
+/// How far Twilio's clock may be ahead of ours: an event may have arrived before it happened.
+const CLOCK_SKEW: Duration = Duration::from_secs(60 * 60);
+
+/// The events that are wanted, by the time they happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Range {
+    from: Timestamp,
+    to: Timestamp,
+}
+
+/// Exports; 0 if the collector took every event of the range, else 1.
+pub(super) fn run(replay: &cli::Replay, sources: &Sources, out: &mut impl Write) -> Result<ExitCode, CommandError> {
+    let settings = load(sources, Need::Export)?.settings;
+    let Some(otlp) = &settings.otlp else {
+        return Err(CommandError::Usage("there is nowhere to replay to: set otlp.endpoint".into()));
+    };
+    let range = Range::new(replay, Timestamp::now())?;
+    let archive = Archive::open(&settings.store.dir).map_err(|error| unreadable(&error))?;
+    block_on(async {
+        // Traces are of requests, and there are none here.
+        log::start(&crate::config::Settings { traces: None, ..settings.clone() }).map_err(CommandError::Usage)?;
+        export(&archive, range, otlp, out).await
+    })
+}
+
+impl Range {
+    fn new(replay: &cli::Replay, now: Timestamp) -> Result<Self, CommandError> {
+        let from = replay.from.resolve(now);
+        let to = replay.to.map_or(now, |to| to.resolve(now));
+        if from < to {
+            Ok(Self { from, to })
+        } else {
+            Err(CommandError::Usage(format!("--from {from:.0} is not before --to {to:.0}")))
+        }
+    }
+
+    fn holds(&self, time: Timestamp) -> bool {
+        (self.from..self.to).contains(&time)
+    }
+}
+
+async fn export(
+    archive: &Archive,
+    range: Range,
+    otlp: &OtlpSettings,
+    out: &mut impl Write,
+) -> Result<ExitCode, CommandError> {
+    let destination = Destination::new(otlp)?;
+    // Somebody waits for this: a collector that is not there is said at once. One that goes away later is waited for.
+    destination
+        .probe()
+        .await
+        .map_err(|fault| CommandError::Failed(format!("the collector takes no records: {fault}")))?;
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    tokio::spawn(async move {
+        stop_signal().await;
+        stop.send_replace(true);
+    });
+    let start = range.from.checked_sub(CLOCK_SKEW).unwrap_or(Timestamp::MIN);
+    let mut position = archive.last_before(start).map_err(|error| unreadable(&error))?;
+    // Those that arrive from now on are exported by `serve`.
+    let end = archive.last_seq().map_err(|error| unreadable(&error))?;
+    let (mut wanted, mut tally) = (0, Tally::default());
+    while position < end && !*stopped.borrow() {
+        let mut page = archive.events_after(position, PAGE_EVENTS).map_err(|error| unreadable(&error))?;
+        let Some(last) = page.last() else { break };
+        position = last.seq;
+        page.retain(|stored| stored.seq <= end && range.holds(stored.event.occurred_at));
+        wanted += page.len() as u64;
+        if !page.is_empty() {
+            tally += destination.export(page, stopped.clone()).await;
+        }
+    }
+    writeln!(out, "{} delivered, {} refused by the collector", tally.delivered, tally.refused)?;
+    if *stopped.borrow() {
+        writeln!(out, "stopped before the end of the range")?;
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(if tally.delivered == wanted { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn unreadable(error: &ArchiveError) -> CommandError {
+    CommandError::Failed(sentence(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use jiff::Timestamp;
+
+    use super::Range;
+    use crate::cli::{Cli, Command};
+    use crate::config::Environment;
+
+    fn range(arguments: &[&str]) -> Option<Range> {
+        let typed = ["twilio-debugger-exporter", "replay"].iter().chain(arguments);
+        let (command, _) = Cli::try_parse_from(typed).ok()?.into_parts(Environment::default());
+        let Command::Replay(replay) = command else { return None };
+        Range::new(&replay, "2026-01-02T12:00:00Z".parse().expect("a time")).ok()
+    }
+
+    fn time(text: &str) -> Timestamp {
+        text.parse().expect(text)
+    }
+
+    #[test]
+    fn a_range_is_a_time_or_how_long_ago_and_ends_now() {
+        let two_hours = range(&["--from", "2h"]).expect("a range");
+        assert_eq!((two_hours.from, two_hours.to), (time("2026-01-02T10:00:00Z"), time("2026-01-02T12:00:00Z")));
+        let day = range(&["--from", "2026-01-01T00:00:00Z", "--to", "12h"]).expect("a range");
+        assert_eq!((day.from, day.to), (time("2026-01-01T00:00:00Z"), time("2026-01-02T00:00:00Z")));
+    }
+
+    #[test]
+    fn the_first_moment_is_in_and_the_last_is_not() {
+        let day = range(&["--from", "2026-01-01T00:00:00Z", "--to", "2026-01-02T00:00:00Z"]).expect("a range");
+        assert!(day.holds(day.from) && !day.holds(day.to));
+    }
+
+    #[test]
+    fn a_range_that_ends_before_it_begins_is_refused() {
+        assert_eq!(range(&["--from", "1h", "--to", "2h"]), None);
+        assert_eq!(range(&["--from", "1h", "--to", "1h"]), None);
+    }
+}

@@ -1,0 +1,254 @@
+//! Speaks OTLP to one collector, by gRPC or by HTTP, and gives its [`Answer`].
+//!
+//! Built without a collector: connections are made when there is something to send. Redirects are not followed; a redirected
+//! POST arrives as a GET, and whatever answers that says yes to nothing.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::logs::v1::logs_service_client::LogsServiceClient;
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use prost::Message as _;
+use secrecy::{ExposeSecret as _, SecretString};
+use tonic::codec::CompressionEncoding;
+use tonic::metadata::MetadataMap;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+
+use super::answer::Answer;
+use super::record;
+use crate::config::{ClientTls, OtlpProtocol, OtlpSettings};
+use crate::metrics::OtlpFailure;
+
+/// The most bytes of a collector's answer that are read.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// A collector, and how to speak to it.
+pub struct Client {
+    transport: Transport,
+    resource: Resource,
+    timeout: Duration,
+    /// The most records in one request.
+    pub batch_records_max: usize,
+    /// The most bytes in one request, before compression.
+    pub batch_bytes_max: usize,
+}
+
+impl std::fmt::Debug for Client {
+    /// Without headers, which hold credentials.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
+enum Transport {
+    Grpc { client: LogsServiceClient<Channel>, metadata: MetadataMap },
+    Http { client: reqwest::Client, url: String, gzip: bool },
+}
+
+/// A reason why a client cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// A file that cannot be read.
+    #[error("cannot read {}", file.display())]
+    File {
+        /// Which file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// An endpoint that is no URL, or TLS material that is none.
+    #[error("endpoint {endpoint} cannot be used")]
+    Grpc {
+        /// Which endpoint.
+        endpoint: String,
+        /// Why.
+        source: tonic::transport::Error,
+    },
+    /// TLS material that is none.
+    #[error("endpoint {endpoint} cannot be used")]
+    Http {
+        /// Which endpoint.
+        endpoint: String,
+        /// Why.
+        source: reqwest::Error,
+    },
+    /// A header that HTTP does not allow.
+    #[error("header {name} cannot be sent")]
+    Header {
+        /// Its name; the value is a secret.
+        name: String,
+    },
+    /// The span exporter of `opentelemetry-otlp` cannot be built.
+    #[error("spans cannot be exported")]
+    Spans {
+        /// Why.
+        source: opentelemetry_otlp::ExporterBuildError,
+    },
+}
+
+impl Client {
+    /// Builds a client; must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`], which names the setting's file, endpoint or header.
+    pub fn new(settings: &OtlpSettings) -> Result<Self, ClientError> {
+        let transport = match settings.protocol {
+            OtlpProtocol::Grpc => {
+                let mut client = LogsServiceClient::new(channel(settings)?);
+                if settings.gzip {
+                    client = client.send_compressed(CompressionEncoding::Gzip);
+                }
+                let client =
+                    client.accept_compressed(CompressionEncoding::Gzip).max_decoding_message_size(ANSWER_BYTES_MAX);
+                Transport::Grpc { client, metadata: MetadataMap::from_headers(headers(&settings.headers)?) }
+            }
+            OtlpProtocol::HttpProtobuf => {
+                Transport::Http { client: http_client(settings)?, url: settings.endpoint.clone(), gzip: settings.gzip }
+            }
+        };
+        Ok(Self {
+            transport,
+            resource: record::resource(&settings.resource),
+            timeout: settings.timeout,
+            batch_records_max: settings.batch_records_max,
+            batch_bytes_max: settings.batch_bytes_max,
+        })
+    }
+
+    /// Sends records in one request and reads the answer. An empty request is a probe that every collector takes.
+    pub async fn send(&self, records: Vec<LogRecord>) -> Answer {
+        let request = self.request(records);
+        let answer = async {
+            match &self.transport {
+                Transport::Grpc { client, metadata } => self.send_grpc(client.clone(), metadata.clone(), request).await,
+                Transport::Http { client, url, gzip } => send_http(client, url, *gzip, &request).await,
+            }
+        };
+        let timed_out =
+            || Answer::Later { class: OtlpFailure::Timeout, after: None, detail: "no answer in time".into() };
+        tokio::time::timeout(self.timeout, answer).await.unwrap_or_else(|_| timed_out())
+    }
+
+    fn request(&self, log_records: Vec<LogRecord>) -> ExportLogsServiceRequest {
+        if log_records.is_empty() {
+            return ExportLogsServiceRequest::default();
+        }
+        let scope_logs = vec![ScopeLogs { scope: Some(record::scope()), log_records, ..ScopeLogs::default() }];
+        let resource_logs =
+            ResourceLogs { resource: Some(self.resource.clone()), scope_logs, ..ResourceLogs::default() };
+        ExportLogsServiceRequest { resource_logs: vec![resource_logs] }
+    }
+
+    async fn send_grpc(
+        &self,
+        mut client: LogsServiceClient<Channel>,
+        metadata: MetadataMap,
+        request: ExportLogsServiceRequest,
+    ) -> Answer {
+        let mut request = tonic::Request::new(request);
+        *request.metadata_mut() = metadata;
+        request.set_timeout(self.timeout);
+        match client.export(request).await {
+            Ok(response) => Answer::of_response(response.into_inner()),
+            Err(status) => Answer::of_status(&status),
+        }
+    }
+}
+
+async fn send_http(client: &reqwest::Client, url: &str, gzip: bool, request: &ExportLogsServiceRequest) -> Answer {
+    let mut post = client.post(url).header(header::CONTENT_TYPE, "application/x-protobuf");
+    let mut body = request.encode_to_vec();
+    if gzip {
+        let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
+        body = encoder.write_all(&body).and_then(|()| encoder.finish()).expect("a Vec takes every write");
+        post = post.header(header::CONTENT_ENCODING, "gzip");
+    }
+    let unavailable = |error: &reqwest::Error| {
+        let class = if error.is_timeout() { OtlpFailure::Timeout } else { OtlpFailure::Unavailable };
+        Answer::Later { class, after: None, detail: sentence(error) }
+    };
+    let mut response = match post.body(body).send().await {
+        Ok(response) => response,
+        Err(error) => return unavailable(&error),
+    };
+    let status = response.status().as_u16();
+    let retry_after =
+        response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let mut body = Vec::new();
+    while body.len() < ANSWER_BYTES_MAX {
+        match response.chunk().await {
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => break,
+            Err(error) => return unavailable(&error),
+        }
+    }
+    Answer::of_http(status, retry_after.as_deref(), &body, jiff::Timestamp::now())
+}
+
+/// A channel that connects when it is first used.
+pub(super) fn channel(settings: &OtlpSettings) -> Result<Channel, ClientError> {
+    let at_endpoint = |source| ClientError::Grpc { endpoint: settings.endpoint.clone(), source };
+    let mut endpoint = Endpoint::from_shared(settings.endpoint.clone()).map_err(at_endpoint)?;
+    if settings.endpoint.starts_with("https://") {
+        endpoint = endpoint.tls_config(tls_config(&settings.tls)?).map_err(at_endpoint)?;
+    }
+    Ok(endpoint.connect_timeout(settings.timeout).connect_lazy())
+}
+
+fn tls_config(tls: &ClientTls) -> Result<ClientTlsConfig, ClientError> {
+    let mut config = match &tls.ca_file {
+        Some(file) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(file)?)),
+        None => ClientTlsConfig::new().with_enabled_roots(),
+    };
+    if let (Some(cert), Some(key)) = (&tls.cert_file, &tls.key_file) {
+        config = config.identity(Identity::from_pem(read(cert)?, read(key)?));
+    }
+    Ok(config)
+}
+
+/// A client that sends the configured headers with every request.
+pub(super) fn http_client(settings: &OtlpSettings) -> Result<reqwest::Client, ClientError> {
+    let at_endpoint = |source| ClientError::Http { endpoint: settings.endpoint.clone(), source };
+    let mut builder = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .default_headers(headers(&settings.headers)?)
+        .timeout(settings.timeout);
+    if let Some(file) = &settings.tls.ca_file {
+        builder = builder.tls_certs_only(reqwest::Certificate::from_pem_bundle(&read(file)?).map_err(at_endpoint)?);
+    }
+    if let (Some(cert), Some(key)) = (&settings.tls.cert_file, &settings.tls.key_file) {
+        let pem = [read(key)?, read(cert)?].concat();
+        builder = builder.identity(reqwest::Identity::from_pem(&pem).map_err(at_endpoint)?);
+    }
+    builder.build().map_err(at_endpoint)
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, ClientError> {
+    std::fs::read(file).map_err(|source| ClientError::File { file: file.to_owned(), source })
+}
+
+/// The configured headers; values are marked as sensitive, so that no `Debug` shows them.
+pub(super) fn headers(headers: &[(String, SecretString)]) -> Result<HeaderMap, ClientError> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        let bad_header = || ClientError::Header { name: name.clone() };
+        let key: HeaderName = name.parse().map_err(|_| bad_header())?;
+        let mut value = HeaderValue::from_str(value.expose_secret()).map_err(|_| bad_header())?;
+        value.set_sensitive(true);
+        map.insert(key, value);
+    }
+    Ok(map)
+}
+
+/// An error with its causes: the outermost of reqwest's says little.
+fn sentence(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |sentence, cause| format!("{sentence}: {cause}"))
+}
