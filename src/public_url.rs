@@ -29,7 +29,7 @@ pub enum InvalidUrl {
     /// A port that is no number from 1 to 65535.
     #[error("has a port that is not a number from 1 to 65535")]
     Port,
-    /// White space, a control character, or one of `"<>\^`{|}`.
+    /// White space, a control character, a quotation mark, a back-tick, or one of `<>\^{|}`.
     #[error("holds a character that no URL may hold; percent-encode it")]
     Character,
 }
@@ -119,13 +119,11 @@ impl PublicUrl {
     #[must_use]
     pub fn origins(&self) -> [String; 2] {
         let without = format!("{}://{}", self.scheme, self.host);
-        match &self.port {
-            Some(port) => [format!("{without}:{port}"), without],
-            None => {
-                let with = format!("{without}:{}", self.default_port());
-                [without, with]
-            }
+        if let Some(port) = &self.port {
+            return [format!("{without}:{port}"), without];
         }
+        let with = format!("{without}:{}", self.default_port());
+        [without, with]
     }
 
     /// The port of the scheme.

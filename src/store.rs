@@ -131,7 +131,11 @@ pub fn open(settings: &StoreSettings) -> Result<Opened, OpenError> {
 }
 
 impl Opened {
-    /// Starts the writer. `keep_for_export` says whether events wait for the collector or are delivered by being stored.
+    /// Starts the writer's thread. `keep_for_export` says whether events wait for the collector or are delivered by being stored.
+    ///
+    /// # Panics
+    ///
+    /// If the system has no thread to give.
     #[must_use]
     pub fn start(
         self,

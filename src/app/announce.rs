@@ -19,9 +19,10 @@ pub(super) fn started(
     for url in &settings.public_urls {
         tracing::info!(%url, "verifying signatures against this public url");
     }
-    match &settings.otlp {
-        Some(otlp) => tracing::info!(endpoint = crate::redact::mask_url(&otlp.endpoint), "log export is on"),
-        None => tracing::info!("log export is off: no otlp endpoint is configured; events are stored and counted"),
+    if let Some(otlp) = &settings.otlp {
+        tracing::info!(endpoint = crate::redact::mask_url(&otlp.endpoint), "log export is on");
+    } else {
+        tracing::info!("log export is off: no otlp endpoint is configured; events are stored and counted");
     }
     if let Some(aside) = moved_aside {
         tracing::error!(moved_to = %aside.display(), "the store was unreadable and has been moved aside; counters start anew");

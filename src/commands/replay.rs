@@ -20,7 +20,7 @@ use crate::store::{Archive, ArchiveError};
 const PAGE_EVENTS: usize = 1_000;
 
 /// How far Twilio's clock may be ahead of ours: an event may have arrived before it happened.
-const CLOCK_SKEW: Duration = Duration::from_secs(60 * 60);
+const CLOCK_SKEW: Duration = Duration::from_hours(1);
 
 /// The events that are wanted, by the time they happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -94,7 +94,7 @@ fn destination(
             report,
             "timeout",
             Duration::from_secs(10),
-            values::duration(Duration::from_millis(10)..=Duration::from_secs(600)),
+            values::duration(Duration::from_millis(10)..=Duration::from_mins(10)),
         ),
         tls: client_tls(&mut section, report),
         batch_records_max: section.or(report, "batch_records_max", 512, values::count(1..=16_384)),

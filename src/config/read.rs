@@ -17,8 +17,8 @@ use crate::redact::Redaction;
 use crate::telemetry::web_config::{self, Guard};
 use crate::tls;
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-const FAR: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
+const DAY: Duration = Duration::from_hours(24);
+const FAR: Duration = Duration::from_hours(3650 * 24);
 
 /// Reads and checks everything that `sources` say.
 ///

@@ -1,13 +1,3 @@
-<<<<<<< HEAD
-//! stub
-use super::delivery::Delivery;
-use crate::account::Account;
-use crate::public_url::PublicUrl;
-use axum::http::HeaderValue;
-pub fn hint(_: &[PublicUrl], _: &[Account], _: &Delivery, _: Option<&HeaderValue>) -> Option<String> {
-    None
-}
-=======
 //! Explains a signature that does not match: which known mistake would have made it, and the setting that mends it.
 //!
 //! A wrong signature says nothing by itself, and the causes are always the same few: a proxy that changed the scheme, a
@@ -223,4 +213,3 @@ fn without_password(url: &str) -> String {
 
 #[cfg(test)]
 mod tests;
->>>>>>> main

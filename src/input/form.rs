@@ -43,6 +43,7 @@ impl Form {
     }
 
     /// Every field, in the order of arrival.
+    #[must_use]
     pub fn fields(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> {
         self.fields.iter().map(|(name, value)| (&self.decoded[name.clone()], &self.decoded[value.clone()]))
     }

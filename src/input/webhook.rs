@@ -104,7 +104,6 @@ impl Receiver {
     }
 
     /// The listener's router: every request comes to one handler, which counts what it answers.
-    #[must_use]
     pub fn router(self: Arc<Self>) -> Router {
         Router::new().fallback(receive).with_state(self)
     }

@@ -18,7 +18,7 @@ use tonic_types::StatusExt as _;
 use crate::metrics::OtlpFailure;
 
 /// The longest a collector may ask us to wait.
-pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
+pub const RETRY_AFTER_MAX: Duration = Duration::from_mins(1);
 
 /// The most bytes of a collector's words that are kept.
 const DETAIL_BYTES_MAX: usize = 500;

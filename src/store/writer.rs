@@ -324,7 +324,7 @@ impl Writer {
             match pressure {
                 Pressure::Normal => tracing::info!(bytes, "the store has room again"),
                 Pressure::High => {
-                    tracing::warn!(bytes, "the store is at 80 %: new events are kept without their payload")
+                    tracing::warn!(bytes, "the store is at 80 %: new events are kept without their payload");
                 }
                 Pressure::Full => tracing::error!(bytes, "the store is full: new events are refused"),
             }
