@@ -3,6 +3,8 @@
 //! The server under load is pinned to one core and the load, wrk, to another; what both need of the machine (a bare axum handler, a
 //! bare sync, the client library's bare encoding) is measured beside them. A number without its neighbour means nothing.
 
+#![allow(clippy::print_stdout, clippy::cast_precision_loss, reason = "a benchmark prints numbers")]
+
 #[path = "end_to_end/load.rs"]
 mod load;
 #[path = "end_to_end/scrape.rs"]
