@@ -28,7 +28,11 @@ async fn many_codes_are_few_series_and_an_exact_sum() {
     // Another three would be admitted if the set were not kept, and every one of them would be a new series.
     exporter.process.kill();
     exporter.start_again().await;
-    assert_eq!(exporter.metrics().await.get("twilio_debugger_exporter_series"), Some(3.0), "known before the first event");
+    assert_eq!(
+        exporter.metrics().await.get("twilio_debugger_exporter_series"),
+        Some(3.0),
+        "known before the first event"
+    );
     for number in 50..60 {
         assert_eq!(exporter.post(&Event::new(number, &(20_000 + number).to_string())).await, Some(204));
     }

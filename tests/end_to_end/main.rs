@@ -5,6 +5,7 @@
 
 mod cardinality;
 mod metrics_page;
+mod metrics_table;
 mod prometheus;
 mod support;
 mod webhook;

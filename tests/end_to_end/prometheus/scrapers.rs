@@ -1,9 +1,11 @@
 //! Several Prometheus servers, each with an address and a moment of its own.
 
+use std::time::Duration;
+
 use super::{events, increase};
 use crate::support::exporter::Setup;
 use crate::support::prometheus::with_each_release;
-use crate::support::{Event, Exporter, Prometheus, Release};
+use crate::support::{Event, Exporter, Prometheus, Release, wait};
 
 with_each_release!(
     two_replicas_both_see_the_first_event,
@@ -84,4 +86,27 @@ async fn a_gap_between_scrapes_fires_nothing(release: Release) {
     assert_eq!(prometheus.ask(&changes).await, before, "the old series has not moved");
     assert_eq!(prometheus.rise(&events("11200")).await, Some(5.0));
     assert_eq!(prometheus.rise(&events("30007")).await, Some(1.0));
+}
+
+/// The same without a restart, in a process that is old enough to know that a stranger is one.
+#[tokio::test]
+#[ignore = "takes five minutes, the age from which the process takes an unknown scraper for a new one"]
+async fn a_new_prometheus_beside_an_old_process_sees_no_burst() {
+    let exporter = Setup::default().telemetry_host("0.0.0.0").start().await;
+    let first = Prometheus::of(Release::Three).replica("a").at_its_own_address().scraping(&exporter).await;
+    for number in 1..=500 {
+        assert_eq!(exporter.post(&Event::new(number, "11200")).await, Some(204));
+    }
+    first.sees(&events("11200"), 500).await;
+    let old = || async {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+        let started = exporter.metrics().await.get("process_start_time_seconds")?;
+        (now.as_secs_f64() - started > 303.0).then_some(())
+    };
+    wait::until_within(Duration::from_mins(6), "the process to be five minutes old", old).await;
+    let second = Prometheus::of(Release::Two).replica("b").at_its_own_address().scraping(&exporter).await;
+    second.scrapes(6).await;
+    assert_eq!(second.ask(&format!("min_over_time({}[1h])", events("11200"))).await, Some(500.0));
+    assert_eq!(second.ask(&increase("11200")).await, Some(0.0));
+    assert_eq!(first.rise(&events("11200")).await, Some(500.0));
 }
