@@ -105,7 +105,8 @@ fn files(folder: &str) -> Vec<(String, String)> {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if path.is_symlink() || ["target", ".git", ".tools", "node_modules", "data"].contains(&name.as_str()) {
                 continue;
-            } else if path.is_dir() {
+            }
+            if path.is_dir() {
                 folders.push(path);
             } else if let Ok(text) = std::fs::read_to_string(&path) {
                 let path = path.strip_prefix(root()).expect("below the root").to_string_lossy().into_owned();

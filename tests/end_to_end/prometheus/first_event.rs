@@ -73,7 +73,7 @@ async fn a_configured_code_stands_at_zero_from_the_first_scrape(release: Release
         let first = format!("min_over_time({}[1h])", events(code).replace('}', ",level=\"error\"}"));
         assert_eq!(prometheus.ask(&first).await, Some(0.0), "{code}");
     }
-    let scrapes = "count_over_time(up[1h]) - on(instance) count_over_time(\
+    let scrapes = "sum_over_time(up[1h]) - on(instance) count_over_time(\
                    twilio_debugger_events_total{error_code=\"30007\",level=\"warning\"}[1h])";
     assert_eq!(prometheus.ask(scrapes).await, Some(0.0), "there in every scrape");
     assert_eq!(exporter.post(&Event::new(1, "11200")).await, Some(204));

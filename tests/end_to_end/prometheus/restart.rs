@@ -63,7 +63,7 @@ async fn a_crash_between_the_zero_and_the_truth_loses_neither(release: Release) 
     let prometheus = Prometheus::of(release).scraping(&exporter).await;
     prometheus.scrapes(1).await;
     assert_eq!(exporter.post(&Event::new(1, "11200")).await, Some(204));
-    prometheus.until(&format!("last_over_time({}[1h])", events("11200")), |value| value == 0.0).await;
+    prometheus.until(&format!("min_over_time({}[1h])", events("11200")), |value| value == 0.0).await;
     exporter.process.kill();
     exporter.start_again().await;
     prometheus.until(&increase("11200"), |increase| increase > 0.0).await;

@@ -84,7 +84,7 @@ impl Setup {
             target.set_ip(namespace.outside.into());
         }
         let config = format!(
-            "global:\n  scrape_interval: 500ms\n  scrape_timeout: 500ms\n  external_labels: {{replica: {}}}\n\
+            "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\n  external_labels: {{replica: {}}}\n\
              scrape_configs:\n  - job_name: exporter\n    static_configs: [{{targets: [\"{target}\"]}}]\n",
             self.replica
         );
