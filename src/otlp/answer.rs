@@ -78,6 +78,12 @@ impl Answer {
         }
     }
 
+    /// Whether it finds fault with what was sent.
+    #[must_use]
+    pub fn is_about_records(&self) -> bool {
+        matches!(self, Self::Refused { .. } | Self::TooLarge { .. })
+    }
+
     /// Reads a gRPC error.
     #[must_use]
     pub fn of_status(status: &Status) -> Self {

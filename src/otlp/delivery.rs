@@ -12,6 +12,7 @@ mod batch;
 use std::sync::Arc;
 use std::time::Duration;
 
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use tokio::sync::watch;
 
 use self::backoff::Backoff;
@@ -146,7 +147,12 @@ impl<'a, S: Settle> Exporter<'a, S> {
         let mut batches = split_by_bytes(events, self.client.batch_bytes_max);
         batches.reverse();
         while let Some(mut batch) = batches.pop() {
-            match self.send_until_answered(&batch).await? {
+            let mut answer = self.send_until_answered(|| batch.records()).await?;
+            if batch.len() == 1 && answer.is_about_records() {
+                self.wait_for_a_good_destination().await?;
+                answer = self.send_until_answered(|| batch.records()).await?;
+            }
+            match answer {
                 Answer::Delivered { warning } => {
                     if let Some(warning) = warning {
                         tracing::warn!(warning, "the otlp endpoint took the records with a warning");
@@ -158,15 +164,9 @@ impl<'a, S: Settle> Exporter<'a, S> {
                     self.settle_delivered(&batch, Some((rejected, message))).await?;
                 }
                 Answer::TooLarge { .. } if batch.len() == 1 && batch.shrink() => batches.push(batch),
-                Answer::Refused { detail } if batch.len() == 1 => {
-                    if self.refuses_everything().await {
-                        self.hold(&detail).await?;
-                        batches.push(batch);
-                    } else {
-                        self.settle_refused(batch, detail).await?;
-                    }
+                Answer::Refused { detail } | Answer::TooLarge { detail } if batch.len() == 1 => {
+                    self.settle_refused(batch, detail).await?;
                 }
-                Answer::TooLarge { detail } if batch.len() == 1 => self.settle_refused(batch, detail).await?,
                 Answer::Refused { .. } | Answer::TooLarge { .. } => {
                     let (first, second) = batch.halves();
                     batches.extend([second, first]);
@@ -179,14 +179,14 @@ impl<'a, S: Settle> Exporter<'a, S> {
         Ok(())
     }
 
-    /// Sends a batch until the answer is about the batch and not about the moment or the destination.
-    async fn send_until_answered(&mut self, batch: &Batch) -> Result<Answer, Stopped> {
+    /// Sends records until the answer is about them and not about the moment or the destination.
+    async fn send_until_answered(&mut self, records: impl Fn() -> Vec<LogRecord>) -> Result<Answer, Stopped> {
         let mut backoff = Backoff::new(self.patience.retry_min, self.patience.retry_max);
         loop {
             if *self.stop.borrow() {
                 return Err(Stopped::ShuttingDown);
             }
-            let answer = self.client.send(batch.records()).await;
+            let answer = self.client.send(records()).await;
             self.note(&answer);
             match answer {
                 Answer::Later { after, detail, .. } => {
@@ -197,7 +197,7 @@ impl<'a, S: Settle> Exporter<'a, S> {
                 }
                 Answer::Destination { detail } => self.hold(&detail).await?,
                 answer => {
-                    if !backoff.is_first() || self.held {
+                    if !answer.is_about_records() && (!backoff.is_first() || self.held) {
                         tracing::info!("the otlp endpoint takes records again");
                         self.held = false;
                     }
@@ -207,9 +207,17 @@ impl<'a, S: Settle> Exporter<'a, S> {
         }
     }
 
-    /// Whether the destination refuses even a request without records: then a lone record's refusal says nothing about it.
-    async fn refuses_everything(&mut self) -> bool {
-        matches!(self.client.send(Vec::new()).await, Answer::Refused { .. })
+    /// Waits until the destination takes a request without records.
+    ///
+    /// One that refuses even that has a fault of its own, a quota that is used up or a compression it cannot read: what it says
+    /// of a lone record proves nothing. So a record is judged only by an answer that comes after this.
+    async fn wait_for_a_good_destination(&mut self) -> Result<(), Stopped> {
+        loop {
+            match self.send_until_answered(Vec::new).await? {
+                Answer::Refused { detail } | Answer::TooLarge { detail } => self.hold(&detail).await?,
+                _ => return Ok(()),
+            }
+        }
     }
 
     /// Waits out a fault of the destination: everything is kept, and one line says so.

@@ -6,6 +6,9 @@
 #![allow(clippy::float_cmp, reason = "counts, which an f64 holds exactly")]
 
 mod cardinality;
+mod collector;
+mod crash;
+mod delivery;
 mod metrics_page;
 mod metrics_table;
 mod prometheus;

@@ -1,11 +1,13 @@
 //! What the tests share: a running exporter, signed events, real servers, and waiting for conditions.
 
+pub(crate) mod collector;
 pub(crate) mod event;
 pub(crate) mod exporter;
 pub(crate) mod namespace;
 pub(crate) mod process;
 pub(crate) mod prometheus;
 pub(crate) mod scrape;
+pub(crate) mod scripted;
 pub(crate) mod wait;
 
 pub(crate) use event::{ACCOUNT, Event, TOKEN};

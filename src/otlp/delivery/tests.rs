@@ -1,1 +1,113 @@
+//! The loop against real servers on loopback, over both protocols.
 
+mod answers;
+mod refusals;
+
+// One scripted collector for these tests and for those of the whole binary.
+#[allow(dead_code, unreachable_pub, reason = "each of the two uses what it needs")]
+#[path = "../../../tests/end_to_end/support/scripted.rs"]
+mod scripted;
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::watch;
+
+use self::scripted::{Protocol, Scripted};
+use super::{Exporter, Patience, Settle, Stopped};
+use crate::config::{ClientTls, OtlpProtocol, OtlpSettings};
+use crate::otlp::Client;
+use crate::store::{Settlement, StoreGone, StoredEvent};
+
+/// Short enough for a test, long enough to be told from no wait at all.
+const SHORT: Patience = Patience {
+    retry_min: Duration::from_millis(5),
+    retry_max: Duration::from_millis(20),
+    probe_interval: Duration::from_millis(20),
+};
+
+/// Writes settlements down in memory.
+#[derive(Debug, Default)]
+struct Ledger(Vec<Settlement>);
+
+impl Settle for Ledger {
+    async fn settle(&mut self, settlement: Settlement) -> Result<(), StoreGone> {
+        self.0.push(settlement);
+        Ok(())
+    }
+}
+
+impl Ledger {
+    fn delivered(&self) -> u64 {
+        self.0.iter().map(|settlement| settlement.delivered).sum()
+    }
+
+    fn refused(&self) -> Vec<u64> {
+        self.0.iter().flat_map(|settlement| &settlement.refused).map(|(stored, _)| stored.seq).collect()
+    }
+
+    /// Where the cursor stands; panics if it ever went back.
+    fn cursor(&self) -> u64 {
+        self.0.iter().fold(0, |cursor, settlement| {
+            assert!(settlement.through > cursor, "the cursor goes from {cursor} to {}", settlement.through);
+            settlement.through
+        })
+    }
+}
+
+fn settings(protocol: Protocol, collector: &Scripted) -> OtlpSettings {
+    let (protocol, endpoint) = match protocol {
+        Protocol::Grpc => (OtlpProtocol::Grpc, collector.endpoint()),
+        Protocol::Http => (OtlpProtocol::HttpProtobuf, format!("{}/v1/logs", collector.endpoint())),
+    };
+    OtlpSettings {
+        endpoint,
+        protocol,
+        headers: Vec::new(),
+        gzip: false,
+        timeout: Duration::from_secs(10),
+        tls: ClientTls::default(),
+        batch_records_max: 512,
+        batch_bytes_max: 3 << 20,
+        resource: Vec::new(),
+    }
+}
+
+fn sid(seq: u64) -> String {
+    format!("NO{seq:032x}")
+}
+
+/// Events numbered from 1, each with a payload of so many bytes.
+fn events(count: u64, payload_bytes: usize) -> Vec<StoredEvent> {
+    let event = |seq| {
+        let document = json!({
+            "sid": sid(seq), "account_sid": "AC1", "level": "error", "error_code": "11200", "source": "webhook",
+            "occurred_at": "2026-01-02T03:04:05Z", "received_at": "2026-01-02T03:04:06Z",
+            "payload": "x".repeat(payload_bytes),
+        });
+        StoredEvent { seq, event: serde_json::from_value(document).expect("an event") }
+    };
+    (1..=count).map(event).collect()
+}
+
+/// Delivers everything to `collector` with short patience, and gives what was settled.
+async fn export(settings: &OtlpSettings, events: Vec<StoredEvent>) -> Ledger {
+    let (_stop, stopped) = watch::channel(false);
+    export_until(settings, events, SHORT, stopped).await.expect("nobody stops it")
+}
+
+async fn export_until(
+    settings: &OtlpSettings,
+    events: Vec<StoredEvent>,
+    patience: Patience,
+    stopped: watch::Receiver<bool>,
+) -> Result<Ledger, Stopped> {
+    // Another test may have done so already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = Client::new(settings).expect("a client");
+    let mut exporter = Exporter::new(&client, None, Ledger::default(), patience, stopped);
+    for batch in events.chunks(client.batch_records_max) {
+        exporter.export(batch.to_vec()).await?;
+    }
+    Ok(exporter.settle)
+}

@@ -23,6 +23,7 @@ pub(crate) struct Exporter {
     pub(crate) client: reqwest::Client,
     dir: TempDir,
     environment: Vec<(String, String)>,
+    tmpfs_mib: Option<u32>,
 }
 
 /// What an exporter is started with.
@@ -32,9 +33,38 @@ pub(crate) struct Setup {
     webhook_host: Option<String>,
     telemetry_host: Option<String>,
     environment: Vec<(String, String)>,
+    public_url: Option<String>,
+    accounts: Option<String>,
+    files: Vec<(String, String)>,
+    tmpfs_mib: Option<u32>,
 }
 
 impl Setup {
+    /// Writes a file into the exporter's folder, whose path stands in every YAML text as `DIR`.
+    pub(crate) fn file(mut self, name: &str, content: &str) -> Self {
+        self.files.push((name.to_owned(), content.to_owned()));
+        self
+    }
+
+    /// Replaces the public URL, or lists several: the YAML of the value.
+    pub(crate) fn public_url(mut self, yaml: &str) -> Self {
+        self.public_url = Some(yaml.to_owned());
+        self
+    }
+
+    /// Replaces the accounts. Each has its own tokens, which are written to files.
+    pub(crate) fn accounts(mut self, accounts: &[(&str, &[&str])]) -> Self {
+        let mut entries = Vec::new();
+        for (account, (sid, tokens)) in accounts.iter().enumerate() {
+            let names: Vec<_> = (0..tokens.len()).map(|token| format!("token-{account}-{token}")).collect();
+            let files: Vec<_> = names.iter().map(|name| format!("DIR/{name}")).collect();
+            entries.push(format!("{{sid: {sid}, auth_token_files: [{}]}}", files.join(", ")));
+            self.files.extend(names.into_iter().zip(tokens.iter().map(|token| (*token).to_owned())));
+        }
+        self.accounts = Some(format!("[{}]", entries.join(", ")));
+        self
+    }
+
     /// Adds YAML at the top level; sections that the harness writes itself (`public_url`, `accounts`) cannot be repeated.
     pub(crate) fn yaml(mut self, yaml: &str) -> Self {
         self.sections.push_str(yaml);
@@ -45,6 +75,13 @@ impl Setup {
     /// Lets the telemetry listener listen on another host, such as one that a network namespace reaches.
     pub(crate) fn telemetry_host(mut self, host: &str) -> Self {
         self.telemetry_host = Some(host.to_owned());
+        self
+    }
+
+    /// Puts the data directory on a disk of its own, of so many MiB. It is mounted where only the exporter sees it, and ends with
+    /// it; [`Exporter::data`] leads there through `/proc`.
+    pub(crate) fn tmpfs_mib(mut self, mib: u32) -> Self {
+        self.tmpfs_mib = Some(mib);
         self
     }
 
@@ -62,33 +99,62 @@ impl Setup {
             host.map_or(free, |host| format!("{host}:{}", free.port()).parse().expect("an IP address"))
         };
         let (webhook, telemetry) = (address(self.webhook_host), address(self.telemetry_host));
-        std::fs::write(dir.path().join("token"), TOKEN).expect("writable");
-        let config = format!(
-            "public_url: {PUBLIC_URL}\naccounts: [{{sid: {ACCOUNT}, auth_token_files: [{}]}}]\n{}",
-            dir.path().join("token").display(),
-            self.sections
-        );
-        std::fs::write(dir.path().join("config.yml"), config).expect("writable");
-        let process = spawn(dir.path(), webhook, telemetry, &self.environment);
+        let public_url = self.public_url.as_deref().unwrap_or(PUBLIC_URL);
+        let accounts = format!("[{{sid: {ACCOUNT}, auth_token_files: [DIR/token]}}]");
+        let accounts = self.accounts.as_deref().unwrap_or(&accounts);
+        let config = format!("public_url: {public_url}\naccounts: {accounts}\n{}", self.sections);
+        let config = config.replace("DIR", &dir.path().display().to_string());
+        for (name, content) in [("token", TOKEN), ("config.yml", &config)] {
+            std::fs::write(dir.path().join(name), content).expect("writable");
+        }
+        for (name, content) in &self.files {
+            std::fs::write(dir.path().join(name), content).expect("writable");
+        }
+        let process = spawn(dir.path(), webhook, telemetry, &self.environment, self.tmpfs_mib);
         // Another test may have done so already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         // No proxy, no redirects, no pooled connection to an exporter that has been killed.
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
         let client = client.pool_max_idle_per_host(0).build().expect("a client");
-        let mut exporter = Exporter { process, webhook, telemetry, client, dir, environment: self.environment };
+        let mut exporter = Exporter {
+            process,
+            webhook,
+            telemetry,
+            client,
+            dir,
+            environment: self.environment,
+            tmpfs_mib: self.tmpfs_mib,
+        };
         exporter.listens().await;
         exporter
     }
 }
 
-fn spawn(dir: &Path, webhook: SocketAddr, telemetry: SocketAddr, environment: &[(String, String)]) -> Process {
-    let mut command = Command::new(BINARY);
+fn spawn(
+    dir: &Path,
+    webhook: SocketAddr,
+    telemetry: SocketAddr,
+    environment: &[(String, String)],
+    tmpfs_mib: Option<u32>,
+) -> Process {
+    let data = dir.join("data");
+    let mut command = match tmpfs_mib {
+        None => Command::new(BINARY),
+        Some(mib) => {
+            std::fs::create_dir_all(&data).expect("writable");
+            let mount = format!("mount -t tmpfs -o size={mib}m,mode=0700 tmpfs \"$0\" && exec \"$@\"");
+            let mut command = Command::new("unshare");
+            // A user who is not root is root in a namespace of his own.
+            command.args(["--map-root-user", "--mount", "sh", "-c", &mount]).arg(&data).arg(BINARY);
+            command
+        }
+    };
     command
         .args(["serve", "--config"])
         .arg(dir.join("config.yml"))
         .args(["--webhook.listen", &webhook.to_string(), "--telemetry.listen", &telemetry.to_string()])
         .arg("--store.dir")
-        .arg(dir.join("data"))
+        .arg(data)
         .envs(environment.iter().map(|(name, value)| (name, value)));
     Process::start(&mut command)
 }
@@ -110,7 +176,11 @@ impl Exporter {
 
     /// The data directory.
     pub(crate) fn data(&self) -> PathBuf {
-        self.dir.path().join("data")
+        let data = self.dir.path().join("data");
+        match self.tmpfs_mib {
+            None => data,
+            Some(_) => PathBuf::from(format!("/proc/{}/root{}", self.process.id(), data.display())),
+        }
     }
 
     /// The folder of its configuration file, `config.yml`, and its token file, `token`.
@@ -120,7 +190,7 @@ impl Exporter {
 
     /// Starts it again on the same ports and data, after [`Process::kill`] or [`Self::terminate`].
     pub(crate) async fn start_again(&mut self) {
-        self.process = spawn(self.dir.path(), self.webhook, self.telemetry, &self.environment);
+        self.process = spawn(self.dir.path(), self.webhook, self.telemetry, &self.environment, self.tmpfs_mib);
         self.listens().await;
     }
 
@@ -146,6 +216,12 @@ impl Exporter {
             .send()
             .await;
         answer.ok().map(|answer| answer.status().as_u16())
+    }
+
+    /// How many requests have been refused for a reason.
+    pub(crate) async fn refused(&self, reason: &str) -> f64 {
+        let series = format!("twilio_debugger_exporter_rejected_total{{reason=\"{reason}\"}}");
+        self.metrics().await.get(&series).unwrap_or_else(|| panic!("no {series}"))
     }
 
     /// The metrics page as a person sees it.

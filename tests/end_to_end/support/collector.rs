@@ -1,0 +1,143 @@
+//! A real OpenTelemetry collector: OTLP in, files of JSON out.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::process::{Process, free_address, tool};
+use super::scripted::Protocol;
+use super::wait;
+
+/// A running collector.
+#[derive(Debug)]
+pub(crate) struct Collector {
+    dir: TempDir,
+    grpc: SocketAddr,
+    http: SocketAddr,
+    scheme: &'static str,
+    _process: Process,
+}
+
+impl Collector {
+    /// A collector in plain text.
+    pub(crate) async fn start() -> Self {
+        Self::start_with("", "http").await
+    }
+
+    /// A collector with TLS that asks every client for a certificate.
+    pub(crate) async fn start_with_tls() -> Self {
+        Self::start_with(
+            ", tls: {cert_file: DIR/server.pem, key_file: DIR/server.key, client_ca_file: DIR/ca.pem}",
+            "https",
+        )
+        .await
+    }
+
+    async fn start_with(tls: &str, scheme: &'static str) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        certificates(dir.path());
+        let (grpc, http) = (free_address(), free_address());
+        let config = format!(
+            "receivers:
+  otlp:
+    protocols:
+      grpc: {{endpoint: '{grpc}'{tls}}}
+      http: {{endpoint: '{http}'{tls}}}
+exporters:
+  file/logs: {{path: DIR/logs.json, flush_interval: 50ms}}
+  file/traces: {{path: DIR/traces.json, flush_interval: 50ms}}
+service:
+  telemetry: {{metrics: {{level: none}}}}
+  pipelines:
+    logs: {{receivers: [otlp], exporters: [file/logs]}}
+    traces: {{receivers: [otlp], exporters: [file/traces]}}
+"
+        );
+        let file = dir.path().join("config.yml");
+        std::fs::write(&file, config.replace("DIR", &dir.path().display().to_string())).expect("writable");
+        let mut process = Process::start(Command::new(tool("otelcol")).arg("--config").arg(file));
+        process.line_with("Everything is ready").await;
+        Self { dir, grpc, http, scheme, _process: process }
+    }
+
+    /// The endpoint as the configuration has it.
+    pub(crate) fn endpoint(&self, protocol: Protocol) -> String {
+        let address = if protocol == Protocol::Grpc { self.grpc } else { self.http };
+        format!("{}://{address}", self.scheme)
+    }
+
+    /// A file made for it: `ca.pem`, and `client.pem` with `client.key`.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The log records so far, each an object with its `resource`, its `scope` and itself as `record`.
+    pub(crate) fn records(&self) -> Vec<Value> {
+        self.entries("logs.json", ["resourceLogs", "scopeLogs", "logRecords"])
+    }
+
+    /// The spans so far, in the same form.
+    pub(crate) fn spans(&self) -> Vec<Value> {
+        self.entries("traces.json", ["resourceSpans", "scopeSpans", "spans"])
+    }
+
+    /// Waits until there are so many log records.
+    pub(crate) async fn has_records(&self, count: usize) -> Vec<Value> {
+        wait::until(&format!("{count} records in the collector's file"), || async {
+            Some(self.records()).filter(|records| records.len() >= count)
+        })
+        .await
+    }
+
+    fn entries(&self, file: &str, [resources, scopes, entries]: [&str; 3]) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.file(file)).unwrap_or_default();
+        let mut found = Vec::new();
+        // The last line may be half written.
+        for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+            let line: Value = serde_json::from_str(line).expect("the collector writes JSON");
+            for resource in list(&line, resources) {
+                for scope in list(resource, scopes) {
+                    found.extend(list(scope, entries).iter().map(|entry| {
+                        serde_json::json!({"resource": resource["resource"], "scope": scope["scope"], "record": entry})
+                    }));
+                }
+            }
+        }
+        found
+    }
+}
+
+fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+    value[key].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// The attributes of a record, a span or a resource, as an object.
+pub(crate) fn attributes(value: &Value) -> Value {
+    let attributes = list(value, "attributes").iter();
+    let plain = |value: &Value| value.as_object().and_then(|value| value.values().next().cloned()).unwrap_or_default();
+    attributes.map(|one| (one["key"].as_str().expect("a key").to_owned(), plain(&one["value"]))).collect()
+}
+
+/// Writes an authority and the certificates of a server and a client, as PEM.
+fn certificates(dir: &Path) {
+    let write = |name: &str, pem: String| std::fs::write(dir.join(name), pem).expect("writable");
+    let key = || KeyPair::generate().expect("a key");
+    let mut authority = CertificateParams::new(Vec::new()).expect("no names");
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority_key = key();
+    write("ca.pem", authority.self_signed(&authority_key).expect("a certificate").pem());
+    let issuer = Issuer::new(authority, authority_key);
+    for (name, usage) in
+        [("server", ExtendedKeyUsagePurpose::ServerAuth), ("client", ExtendedKeyUsagePurpose::ClientAuth)]
+    {
+        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("an address");
+        params.extended_key_usages = vec![usage];
+        let key = key();
+        write(&format!("{name}.pem"), params.signed_by(&key, &issuer).expect("a certificate").pem());
+        write(&format!("{name}.key"), key.serialize_pem());
+    }
+}
