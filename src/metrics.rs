@@ -101,6 +101,7 @@ impl Metrics {
                 events.create(ErrorCode::Code(*code), account);
             }
         }
+        families.series.set(i64::try_from(events.admitted()).unwrap_or(i64::MAX));
         let metrics = Self {
             families,
             events: Mutex::new(events),

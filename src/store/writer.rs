@@ -190,6 +190,10 @@ impl Writer {
         self.metrics.count_group(tally.counts);
         self.answer(group, Ok(()));
         self.stored.send_replace(self.disk.state.last_seq);
+        if events > 0 && self.disk.state.events == events {
+            // The store was empty: its oldest event is one of these.
+            self.note_oldest()?;
+        }
         self.measure()
     }
 
@@ -308,9 +312,14 @@ impl Writer {
             Err(error) => return Err(error),
         }
         self.log_bytes += COMMIT_BYTES;
+        self.note_oldest()?;
+        self.measure()
+    }
+
+    fn note_oldest(&self) -> rusqlite::Result<()> {
         let oldest = self.disk.oldest()?.map_or(0.0, crate::metrics::seconds);
         self.metrics.families().store_oldest_event.set(oldest);
-        self.measure()
+        Ok(())
     }
 
     /// Looks how full the store is, tells inputs and metrics, and makes room before there is none.

@@ -3,12 +3,18 @@
 //! Every test starts its own exporter on ports and a data directory of its own and waits for conditions, never for time to
 //! pass. The tools they need (Prometheus, a collector, Twilio's SDKs) are put into `.tools/` by `make tools`.
 
+#![allow(clippy::float_cmp, reason = "counts, which an f64 holds exactly")]
+
+mod cardinality;
 mod collector;
 mod configuration;
 mod crash;
 mod delivery;
 mod duplicates;
 mod framing;
+mod metrics_page;
+mod metrics_table;
+mod prometheus;
 mod signatures;
 mod support;
 mod telemetry;

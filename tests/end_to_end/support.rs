@@ -4,8 +4,10 @@ pub(crate) mod certificate;
 pub(crate) mod collector;
 pub(crate) mod event;
 pub(crate) mod exporter;
+pub(crate) mod namespace;
 pub(crate) mod post;
 pub(crate) mod process;
+pub(crate) mod prometheus;
 pub(crate) mod random;
 pub(crate) mod raw;
 pub(crate) mod scrape;
@@ -15,4 +17,5 @@ pub(crate) mod wait;
 
 pub(crate) use event::{ACCOUNT, Event, TOKEN};
 pub(crate) use exporter::Exporter;
+pub(crate) use prometheus::{Prometheus, Release};
 pub(crate) use scrape::Scrape;
