@@ -3,6 +3,14 @@
 //! Every test starts its own exporter on ports and a data directory of its own and waits for conditions, never for time to
 //! pass. The tools they need (Prometheus, a collector, Twilio's SDKs) are put into `.tools/` by `make tools`.
 
+#![allow(
+    clippy::float_cmp,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the page's numbers are counts, whole and far below 2^53"
+)]
+
 mod configuration;
 mod duplicates;
 mod framing;
