@@ -197,7 +197,7 @@ async fn no_signed_nonsense_makes_a_500() {
     ];
     for (number, payload) in (1..).zip(payloads) {
         let event = Event::new(number, "11200").with("Payload", payload);
-        assert_eq!(exporter.post(&event).await, Some(204), "{:.60}", payload);
+        assert_eq!(exporter.post(&event).await, Some(204), "{payload:.60}");
     }
     let fields: [(&str, &str); 9] = [
         ("Sid", ""),

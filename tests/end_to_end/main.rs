@@ -7,6 +7,14 @@
 
 mod cardinality;
 mod collector;
+#![allow(
+    clippy::float_cmp,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the page's numbers are counts, whole and far below 2^53"
+)]
+
 mod configuration;
 mod crash;
 mod delivery;

@@ -13,8 +13,7 @@ use crate::support::{Event, Exporter, wait};
 async fn a_flag_wins_over_a_variable_and_a_variable_over_the_file() {
     let exporter = Exporter::with("metrics: {codes: [11111]}\nredaction: none").start().await;
     let shown = |page: &crate::support::Scrape| {
-        let codes = ["11111", "22222", "33333"].map(|code| page.text.contains(&format!("error_code=\"{code}\"")));
-        codes
+        ["11111", "22222", "33333"].map(|code| page.text.contains(&format!("error_code=\"{code}\"")))
     };
     assert_eq!(shown(&exporter.metrics().await), [true, false, false]);
     let exporter =

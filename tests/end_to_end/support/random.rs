@@ -8,7 +8,8 @@ use super::event::{ACCOUNT, Event};
 /// A generator with a seed that the test prints; `SEED` repeats a run.
 pub(crate) fn rng() -> Rng {
     let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
-    println!("SEED={seed}");
+    // On standard error, which the test run keeps and shows with a failure.
+    eprintln!("SEED={seed}");
     Rng::with_seed(seed)
 }
 
