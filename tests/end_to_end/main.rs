@@ -6,5 +6,7 @@
 mod collector;
 mod crash;
 mod delivery;
+mod disk;
+mod store;
 mod support;
 mod webhook;

@@ -3,6 +3,7 @@
 pub(crate) mod collector;
 pub(crate) mod event;
 pub(crate) mod exporter;
+pub(crate) mod faults;
 pub(crate) mod process;
 pub(crate) mod scrape;
 pub(crate) mod scripted;
