@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use crate::config::{self, Loaded, Need, Settings, Sources};
@@ -91,6 +91,8 @@ struct Parts {
     webhook_controls: Arc<Controls>,
     telemetry_controls: Arc<Controls>,
     store: Store,
+    /// Rung by a reload: new limits apply at once.
+    reloaded: Notify,
 }
 
 /// Starts everything; returns once both listeners are bound.
@@ -132,6 +134,7 @@ pub async fn start(loaded: Loaded, sources: Sources) -> Result<Running, StartErr
         webhook_controls,
         telemetry_controls,
         store: store.clone(),
+        reloaded: Notify::new(),
     });
     let page = Arc::new_cyclic(|page: &std::sync::Weak<Telemetry>| {
         let (parts, page) = (parts.clone(), page.clone());
@@ -182,9 +185,12 @@ async fn maintain(parts: Arc<Parts>, mut stopped: watch::Receiver<bool>) {
     let mut ticks = tokio::time::interval(MAINTENANCE_INTERVAL);
     loop {
         tokio::select! {
-            _ = ticks.tick() => parts.store.maintain(parts.settings.load().store.clone()).await,
+            _ = ticks.tick() => {}
+            () = parts.reloaded.notified() => {}
             () = turned(&mut stopped) => return,
         }
+        let limits = parts.settings.load().store.clone();
+        parts.store.maintain(limits).await;
     }
 }
 

@@ -217,3 +217,6 @@ impl Store {
         self.failed.clone()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,6 +37,7 @@ pub(super) fn reload(parts: &Parts, page: &Telemetry) -> Result<(), String> {
     page.guard.store(Arc::new(telemetry_guard));
     page.settings.store(settings.clone());
     parts.settings.store(settings);
+    parts.reloaded.notify_one();
     note_loaded(&parts.metrics);
     tracing::info!("configuration reloaded");
     Ok(())

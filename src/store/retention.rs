@@ -1,6 +1,6 @@
 //! Makes room: what has been delivered and is old goes first, what the collector has not taken never goes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension as _, params};
@@ -16,13 +16,24 @@ pub(super) fn high_mark(bytes_max: u64) -> u64 {
 /// The most groups deleted in one transaction: what a request may have to wait behind.
 const GROUPS_PER_STEP: u64 = 64;
 
+/// How long one round of it may take. Requests wait behind it, and what is left is done in the next one.
+const ROUND_TIME_MAX: Duration = Duration::from_millis(200);
+
 /// Deletes what is past its time: delivered events after `retention`, fingerprints and quarantine after the dedupe window.
 pub(super) fn apply(disk: &mut Disk, limits: &StoreSettings, delivered_through: u64) -> rusqlite::Result<()> {
     let now = Timestamp::now();
+    let end = Instant::now() + ROUND_TIME_MAX;
     let events_before = before(now, limits.retention);
-    delete_groups(disk, "received_at < ?2", delivered_through, events_before)?;
     let seen_before = before(now, limits.dedupe_window);
-    forget_while(disk, |_, at| at < seen_before)?;
+    // In small steps, and more than one: sixty-four groups a round are fewer than a busy account makes.
+    loop {
+        let (events, seen) = (disk.state.events, disk.seen_events);
+        delete_groups(disk, "received_at < ?2", delivered_through, events_before)?;
+        forget_while(disk, |_, at| at < seen_before)?;
+        if (disk.state.events, disk.seen_events) == (events, seen) || Instant::now() > end {
+            break;
+        }
+    }
     disk.connection.prepare_cached("DELETE FROM quarantine WHERE at < ?1")?.execute([seen_before])?;
     disk.connection.prepare_cached("DELETE FROM partial_deliveries WHERE at < ?1")?.execute([seen_before])?;
     Ok(())

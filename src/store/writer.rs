@@ -64,6 +64,7 @@ pub(super) struct Writer {
     keep_for_export: bool,
     limits: StoreSettings,
     kept: HashMap<(String, String), u64>,
+    unsettled: Vec<(Settlement, oneshot::Sender<Result<(), StoreGone>>)>,
     bytes: u64,
     log_bytes: usize,
 }
@@ -86,8 +87,18 @@ impl Writer {
         limits: StoreSettings,
         keep_for_export: bool,
     ) -> Self {
-        let kept = HashMap::new();
-        Self { disk, metrics, pressure, stored, keep_for_export, limits, kept, bytes: 0, log_bytes: 0 }
+        Self {
+            disk,
+            metrics,
+            pressure,
+            stored,
+            keep_for_export,
+            limits,
+            kept: HashMap::new(),
+            unsettled: Vec::new(),
+            bytes: 0,
+            log_bytes: 0,
+        }
     }
 
     /// Serves until told to close or until a write fails; in the latter case `failed` becomes true.
@@ -142,8 +153,9 @@ impl Writer {
             }
         }
         self.store(group)?;
-        if !chores.settlements.is_empty() {
-            self.settle(chores.settlements)?;
+        self.unsettled.append(&mut chores.settlements);
+        if !self.unsettled.is_empty() {
+            self.settle()?;
         }
         if !chores.keep_counters.is_empty() || chores.close {
             self.keep_counters(chores.keep_counters)?;
@@ -231,15 +243,35 @@ impl Writer {
         self.metrics.count_group(counts);
     }
 
-    fn settle(
-        &mut self,
-        settlements: Vec<(Settlement, oneshot::Sender<Result<(), StoreGone>>)>,
-    ) -> rusqlite::Result<()> {
+    /// Moves the cursor, and with it what may go when room is needed. On a full disk it waits for the next round: log export
+    /// waits for its answer, and nothing is sent twice.
+    fn settle(&mut self) -> rusqlite::Result<()> {
+        let cursor = match self.commit_settlements() {
+            Ok(cursor) => cursor,
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+                tracing::warn!(
+                    "the disk is full: log export waits until there is room to write down what is delivered"
+                );
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        self.disk.state.cursor = cursor;
+        self.log_bytes += COMMIT_BYTES;
+        for (settlement, done) in self.unsettled.drain(..) {
+            self.metrics.otlp_quarantined(settlement.refused.len() as u64);
+            // Nobody waits any more when the process is ending; the cursor has moved all the same.
+            let _ = done.send(Ok(()));
+        }
+        if self.pressure.load(Ordering::Relaxed) == Pressure::Normal as u8 { Ok(()) } else { self.measure() }
+    }
+
+    fn commit_settlements(&mut self) -> rusqlite::Result<u64> {
         let now = Timestamp::now();
         let transaction = self.disk.connection.transaction()?;
         let write = Write(&transaction);
         let mut cursor = self.disk.state.cursor;
-        for (settlement, _) in &settlements {
+        for (settlement, _) in &self.unsettled {
             cursor = cursor.max(settlement.through);
             for (stored, detail) in &settlement.refused {
                 let entry = Quarantined {
@@ -257,14 +289,7 @@ impl Writer {
         }
         write.cursor(cursor)?;
         transaction.commit()?;
-        self.disk.state.cursor = cursor;
-        self.log_bytes += COMMIT_BYTES;
-        for (settlement, done) in settlements {
-            self.metrics.otlp_quarantined(settlement.refused.len() as u64);
-            // Nobody waits any more when the process is ending; the cursor has moved all the same.
-            let _ = done.send(Ok(()));
-        }
-        Ok(())
+        Ok(cursor)
     }
 
     /// Writes every counter that has moved, so that a scrape may show it.
@@ -366,8 +391,13 @@ impl Writer {
 
     /// Carries the log over into the database file, so that the log can start again from its beginning.
     fn checkpoint(&mut self) -> rusqlite::Result<()> {
-        self.disk.connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?.query_row([], |_| Ok(()))?;
+        let checkpoint =
+            self.disk.connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?.query_row([], |_| Ok(()));
         self.log_bytes = 0;
-        Ok(())
+        match checkpoint {
+            // What could not be carried over stays in the log; the next checkpoint tries again.
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => Ok(()),
+            outcome => outcome,
+        }
     }
 }

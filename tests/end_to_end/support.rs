@@ -4,6 +4,7 @@ pub(crate) mod certificate;
 pub(crate) mod collector;
 pub(crate) mod event;
 pub(crate) mod exporter;
+pub(crate) mod faults;
 pub(crate) mod namespace;
 pub(crate) mod post;
 pub(crate) mod process;
