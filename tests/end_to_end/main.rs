@@ -3,10 +3,6 @@
 //! Every test starts its own exporter on ports and a data directory of its own and waits for conditions, never for time to
 //! pass. The tools they need (Prometheus, a collector, Twilio's SDKs) are put into `.tools/` by `make tools`.
 
-#![allow(clippy::float_cmp, reason = "counts, which an f64 holds exactly")]
-
-mod cardinality;
-mod collector;
 #![allow(
     clippy::float_cmp,
     clippy::cast_precision_loss,
@@ -15,6 +11,8 @@ mod collector;
     reason = "the page's numbers are counts, whole and far below 2^53"
 )]
 
+mod cardinality;
+mod collector;
 mod configuration;
 mod crash;
 mod delivery;
