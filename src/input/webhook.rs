@@ -16,6 +16,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use jiff::Timestamp;
+use prometheus::IntGauge;
 
 use super::delivery::Delivery;
 use super::framing::{self, SIGNATURE_HEADER};
@@ -117,14 +118,31 @@ async fn receive(
 ) -> Response {
     let families = receiver.metrics.families();
     let started = Instant::now();
-    families.requests_in_flight.inc();
+    let under_way = UnderWay::new(&families.requests_in_flight);
     let answer = match receiver.take(request, peer).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(rejection) => rejection.into_response(),
     };
-    families.requests_in_flight.dec();
+    drop(under_way);
     families.request_duration.observe(started.elapsed().as_secs_f64());
     answer
+}
+
+/// One more on the gauge for as long as it lives. hyper drops the handler when the sender hangs up before the answer, so the
+/// gauge cannot be left to the line after it.
+struct UnderWay<'a>(&'a IntGauge);
+
+impl<'a> UnderWay<'a> {
+    fn new(gauge: &'a IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 impl Receiver {

@@ -162,12 +162,30 @@ async fn a_sender_that_hangs_up_is_counted_and_harms_nobody() {
         connection.send(&whole[..length]);
     }
     assert_eq!(exporter.post(&event).await, Some(204));
-    // The two that had a whole header and lost their body.
+    // Those that had a whole header and lost their body; a header that never came is no request.
+    exporter.metric_is("twilio_debugger_exporter_rejected_total{reason=\"framing\"}", 2.0).await;
     exporter.metric_is("twilio_debugger_exporter_requests_in_flight", 0.0).await;
     let scrape = exporter.metrics().await;
     assert_eq!(scrape.sum("twilio_debugger_events_total"), 1.0);
     scrape.assert_adds_up();
     nothing_leaked(&exporter, &["Got HTTP 502"]);
+}
+
+/// A sender with a short time-out is gone before the disk has synced. Its event is stored all the same, and the request must
+/// not stand on the page as under way for ever.
+#[tokio::test]
+async fn a_sender_that_does_not_wait_for_the_answer_is_counted_and_forgotten() {
+    let exporter = Exporter::start().await;
+    for number in 1..=200 {
+        let event = Event::new(number, "11200");
+        Connection::open(exporter.webhook).send(request(POST, &headers_of(&event), &event.body()));
+    }
+    exporter.metric_is("twilio_debugger_exporter_requests_in_flight", 0.0).await;
+    assert_eq!(exporter.post(&Event::new(201, "11200")).await, Some(204));
+    let scrape = exporter.metrics().await;
+    let counted = scrape.sum("twilio_debugger_events_total");
+    assert!((1.0..=201.0).contains(&counted), "{counted}");
+    scrape.assert_adds_up();
 }
 
 /// The form is anybody's bytes until the signature is checked, and the payload is a stranger's text even after it.
