@@ -12,25 +12,31 @@ use serde::{Deserialize, Serialize};
 #[serde(try_from = "String", into = "String")]
 pub struct EventSid(String);
 
-/// The id of a Twilio account, `AC` and letters or digits.
+/// The id of a Twilio account, `AC` and 1 to 32 letters or digits.
+///
+/// 32 in life, and never more: a longer one has swallowed the field behind it, which the signature does not prevent.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct AccountSid(String);
 
 /// A text that is no Sid of the wanted kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not {prefix} followed by 1 to {SID_TAIL_MAX} letters or digits")]
+#[error("not {prefix} followed by 1 to {tail_max} letters or digits")]
 pub struct InvalidSid {
     prefix: &'static str,
+    tail_max: usize,
 }
 
-/// The most letters or digits after the prefix.
-pub const SID_TAIL_MAX: usize = 62;
+/// The most letters or digits after the prefix of an event's Sid.
+pub const EVENT_TAIL_MAX: usize = 62;
+
+/// The most letters or digits after the prefix of an account's Sid.
+pub const ACCOUNT_TAIL_MAX: usize = 32;
 
 impl EventSid {
     /// Reads an event Sid.
     pub fn parse(text: &str) -> Result<Self, InvalidSid> {
-        let tail = tail_of(text, "NO")?;
+        let tail = tail_of(text, "NO", EVENT_TAIL_MAX)?;
         let hex = tail.len() == 32 && tail.bytes().all(|byte| byte.is_ascii_hexdigit());
         Ok(Self(if hex { format!("NO{}", tail.to_ascii_lowercase()) } else { text.to_owned() }))
     }
@@ -45,7 +51,7 @@ impl EventSid {
 impl AccountSid {
     /// Reads an account Sid.
     pub fn parse(text: &str) -> Result<Self, InvalidSid> {
-        tail_of(text, "AC").map(|_| Self(text.to_owned()))
+        tail_of(text, "AC", ACCOUNT_TAIL_MAX).map(|_| Self(text.to_owned()))
     }
 
     /// The Sid as text.
@@ -55,11 +61,11 @@ impl AccountSid {
     }
 }
 
-fn tail_of<'a>(text: &'a str, prefix: &'static str) -> Result<&'a str, InvalidSid> {
+fn tail_of<'a>(text: &'a str, prefix: &'static str, tail_max: usize) -> Result<&'a str, InvalidSid> {
     text.strip_prefix(prefix)
-        .filter(|tail| (1..=SID_TAIL_MAX).contains(&tail.len()))
+        .filter(|tail| (1..=tail_max).contains(&tail.len()))
         .filter(|tail| tail.bytes().all(|byte| byte.is_ascii_alphanumeric()))
-        .ok_or(InvalidSid { prefix })
+        .ok_or(InvalidSid { prefix, tail_max })
 }
 
 /// What kind of thing a `resource_sid` names, by its prefix; none for a prefix this program does not know.
@@ -139,6 +145,13 @@ mod tests {
         for text in ["", "NO", "no1", "CA1", "NO 1", "NO1\n", "NO1-2", "NOé", &format!("{longest}a")] {
             EventSid::parse(text).expect_err(text);
         }
+    }
+
+    #[test]
+    fn an_account_that_has_swallowed_its_neighbour_is_none() {
+        let account = format!("AC{}", "0".repeat(32));
+        AccountSid::parse(&account).expect("32 characters are the limit");
+        AccountSid::parse(&format!("{account}LevelERROR")).expect_err("a re-split");
     }
 
     #[test]

@@ -40,34 +40,40 @@ struct Remembered {
     unlogged: u64,
 }
 
+/// The right to write the one log line of this interval.
+#[derive(Debug)]
+pub struct Turn {
+    reason: RejectionReason,
+    unlogged: u64,
+}
+
 impl Rejections {
-    /// Remembers a refusal, and logs it unless one like it was logged just now. `hint` is only asked for when it is logged.
-    pub fn note(&self, reason: RejectionReason, detail: &str, peer: IpAddr, hint: impl FnOnce() -> Option<String>) {
+    /// Remembers a refusal; gives the turn to log it, unless one like it was logged just now.
+    pub fn note(&self, reason: RejectionReason, peer: IpAddr) -> Option<Turn> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        let known = all.iter_mut().find(|remembered| remembered.last.reason == reason);
-        let count = known.as_ref().map_or(0, |remembered| remembered.last.count) + 1;
-        let unlogged = match &known {
-            Some(remembered) if now - remembered.logged_at < LOG_INTERVAL => None,
-            known => Some(known.as_ref().map_or(0, |remembered| remembered.unlogged)),
+        let last = LastRejection { reason, at: Timestamp::now(), peer, count: 1, hint: None };
+        let Some(known) = all.iter_mut().find(|remembered| remembered.last.reason == reason) else {
+            all.push(Remembered { last, logged_at: now, unlogged: 0 });
+            return Some(Turn { reason, unlogged: 0 });
         };
-        let mut last = LastRejection { reason, at: Timestamp::now(), peer, count, hint: None };
-        if let Some(unlogged) = unlogged {
-            last.hint = hint();
-            let hint = last.hint.as_deref().unwrap_or_default();
-            tracing::warn!(reason = reason.as_str(), detail, %peer, hint, more_since_last_line = unlogged, "request refused");
+        known.last = LastRejection { count: known.last.count + 1, hint: known.last.hint.take(), ..last };
+        if now - known.logged_at < LOG_INTERVAL {
+            known.unlogged += 1;
+            return None;
         }
-        match known {
-            None => all.push(Remembered { last, logged_at: now, unlogged: 0 }),
-            Some(remembered) => {
-                last.hint = last.hint.or_else(|| remembered.last.hint.take());
-                remembered.last = last;
-                if unlogged.is_some() {
-                    (remembered.logged_at, remembered.unlogged) = (now, 0);
-                } else {
-                    remembered.unlogged += 1;
-                }
-            }
+        known.logged_at = now;
+        Some(Turn { reason, unlogged: std::mem::take(&mut known.unlogged) })
+    }
+
+    /// Writes the line that `turn` allows, and remembers its hint for the landing page.
+    pub fn log(&self, turn: &Turn, detail: &str, peer: IpAddr, hint: Option<String>) {
+        let (reason, unlogged) = (turn.reason.as_str(), turn.unlogged);
+        let hint_text = hint.as_deref().unwrap_or_default();
+        tracing::warn!(reason, detail, %peer, hint = hint_text, more_since_last_line = unlogged, "request refused");
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = all.iter_mut().find(|remembered| remembered.last.reason == turn.reason) {
+            known.last.hint = hint;
         }
     }
 

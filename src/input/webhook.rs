@@ -12,11 +12,12 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use jiff::Timestamp;
 use prometheus::IntGauge;
+use tracing::field;
 
 use super::delivery::Delivery;
 use super::framing::{self, SIGNATURE_HEADER};
@@ -110,7 +111,12 @@ impl Receiver {
     }
 }
 
-#[tracing::instrument(name = "POST webhook", level = "debug", skip_all, fields(otel.kind = "server"))]
+#[tracing::instrument(
+    name = "POST webhook",
+    level = "debug",
+    skip_all,
+    fields(otel.kind = "server", http.request.method = "POST", http.response.status_code = field::Empty)
+)]
 async fn receive(
     State(receiver): State<Arc<Receiver>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -124,6 +130,7 @@ async fn receive(
         Err(rejection) => rejection.into_response(),
     };
     drop(under_way);
+    tracing::Span::current().record("http.response.status_code", answer.status().as_u16());
     families.request_duration.observe(started.elapsed().as_secs_f64());
     answer
 }
@@ -146,13 +153,13 @@ impl Drop for UnderWay<'_> {
 }
 
 impl Receiver {
-    async fn take(&self, request: Request, peer: SocketAddr) -> Result<(), Rejection> {
+    async fn take(self: &Arc<Self>, request: Request, peer: SocketAddr) -> Result<(), Rejection> {
         let rules = self.rules.load_full();
         let (head, body) = request.into_parts();
         let mut delivery = None;
         let result = self.stages(&rules, &head, body, &mut delivery).await;
         if let Err(rejection) = &result {
-            self.note(&rules, &head.headers, delivery.as_ref(), rejection, peer);
+            self.note(rules, head.headers.get(header::HOST), delivery, rejection, peer);
         }
         result
     }
@@ -199,11 +206,12 @@ impl Receiver {
         }
     }
 
+    /// Counts a refusal, and logs it if it is its turn.
     fn note(
-        &self,
-        rules: &Rules,
-        headers: &HeaderMap,
-        delivery: Option<&Delivery>,
+        self: &Arc<Self>,
+        rules: Arc<Rules>,
+        host: Option<&HeaderValue>,
+        delivery: Option<Delivery>,
         rejection: &Rejection,
         peer: SocketAddr,
     ) {
@@ -211,11 +219,20 @@ impl Receiver {
             return;
         };
         self.metrics.refused(rejection.status().as_u16(), reason);
-        let hint = || {
-            let delivery = delivery.filter(|_| *rejection == Rejection::Unbelieved(Refusal::BadSignature))?;
-            doctor::hint(&rules.settings.public_urls, &rules.settings.accounts, delivery, headers.get(header::HOST))
+        let Some(turn) = self.rejections.note(reason, peer.ip()) else {
+            return;
         };
-        self.rejections.note(reason, &rejection.to_string(), peer.ip(), hint);
+        let unexplained = matches!(rejection, Rejection::Unbelieved(Refusal::BadSignature | Refusal::UnknownAccount));
+        let Some(delivery) = delivery.filter(|_| unexplained) else {
+            return self.rejections.log(&turn, &rejection.to_string(), peer.ip(), None);
+        };
+        // After the answer: how long the doctor takes depends on the tokens, and is nobody's business.
+        let (receiver, host, detail) = (self.clone(), host.cloned(), rejection.to_string());
+        tokio::task::spawn_blocking(move || {
+            let Settings { public_urls, accounts, .. } = &*rules.settings;
+            let hint = doctor::hint(public_urls, accounts, &delivery, host.as_ref());
+            receiver.rejections.log(&turn, &detail, peer.ip(), hint);
+        });
     }
 }
 

@@ -11,6 +11,9 @@ use super::schema::{SCHEMA_VERSION, version_of};
 use crate::event::DebuggerEvent;
 use crate::quarantine::Quarantined;
 
+/// How much is read at once, however many events were asked for: what a few hundred large ones would take in memory.
+pub const READ_BYTES_MAX: usize = 4 << 20;
+
 /// A store, open for reading.
 #[derive(Debug)]
 pub struct Archive {
@@ -92,7 +95,8 @@ impl Archive {
         }
     }
 
-    /// The events numbered above `after`, oldest first, at most `max`.
+    /// The events numbered above `after`, oldest first, at most `max` and about [`READ_BYTES_MAX`] of them; at least one if there
+    /// is one.
     ///
     /// # Errors
     ///
@@ -103,12 +107,14 @@ impl Archive {
         )?;
         let mut rows = statement.query([after])?;
         let mut events = Vec::new();
+        let mut bytes = 0;
         while let Some(row) = rows.next()? {
             let wanted = events_of(row)?.into_iter().filter(|(seq, _)| *seq > after);
             for (seq, document) in wanted {
-                if events.len() == max {
+                if events.len() == max || bytes >= READ_BYTES_MAX {
                     return Ok(events);
                 }
+                bytes += document.len();
                 events.push(parse(seq, &document)?);
             }
         }
