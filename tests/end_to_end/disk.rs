@@ -105,7 +105,7 @@ async fn a_full_disk_refuses_and_recovers_by_itself() {
     assert_eq!(exporter.post(&event(1)).await, Some(204));
     let ballast = exporter.data().join("ballast");
     let mut file = std::fs::File::create(&ballast).expect("writable");
-    let block = [0; 64 << 10];
+    let block = vec![0; 64 << 10];
     for _ in 0..(8 << 20) / block.len() {
         file.write_all(&block).expect("there is room for this much");
     }

@@ -6,6 +6,7 @@ pub(crate) mod exporter;
 pub(crate) mod faults;
 pub(crate) mod process;
 pub(crate) mod scrape;
+#[allow(dead_code, reason = "the unit tests of the delivery loop use the rest")]
 pub(crate) mod scripted;
 pub(crate) mod wait;
 
