@@ -155,7 +155,7 @@ async fn a_collector_that_cannot_be_trusted_gets_nothing() {
             let mut tls = format!("ca_file: {}", trusted.file("ca.pem").display());
             if identity {
                 let (cert, key) = (collector.file("client.pem"), collector.file("client.key"));
-                tls.push_str(&format!(", cert_file: {}, key_file: {}", cert.display(), key.display()));
+                tls = format!("{tls}, cert_file: {}, key_file: {}", cert.display(), key.display());
             }
             let endpoint = collector.endpoint(protocol);
             let yaml = format!("otlp: {{endpoint: '{endpoint}', protocol: {}, tls: {{{tls}}}}}", protocol.name());

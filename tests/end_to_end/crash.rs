@@ -82,6 +82,7 @@ async fn watch(client: reqwest::Client, url: String, done: Arc<AtomicBool>) -> u
 }
 
 /// Power and kernels fail at moments that nobody chooses, and a crash between any two steps must not lose, repeat or invent.
+#[allow(clippy::print_stdout, reason = "the seed repeats a run, the figures are its result")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_crashes_lose_nothing_and_count_nothing_twice() {
     let seed = std::env::var("CRASH_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..));

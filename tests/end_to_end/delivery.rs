@@ -104,7 +104,7 @@ async fn every_answer_that_means_later_delivers_later() {
             exporter.metric_is(RECORDS, 5.0).await;
             let scrape = exporter.metrics().await;
             assert_eq!(scrape.get(&failures(class)), Some(2.0), "{status} {code:?} over {protocol:?}");
-            assert_eq!(scrape.sum("twilio_debugger_exporter_otlp_failures_total"), 2.0);
+            assert!((scrape.sum("twilio_debugger_exporter_otlp_failures_total") - 2.0).abs() < 0.5);
             assert_eq!((scrape.get(UP), scrape.get(QUARANTINED)), (Some(1.0), Some(0.0)));
         }
     }

@@ -105,7 +105,7 @@ async fn a_full_disk_refuses_and_recovers_by_itself() {
     assert_eq!(exporter.post(&event(1)).await, Some(204));
     let ballast = exporter.data().join("ballast");
     let mut file = std::fs::File::create(&ballast).expect("writable");
-    let block = [0; 64 << 10];
+    let block = vec![0; 64 << 10];
     for _ in 0..(8 << 20) / block.len() {
         file.write_all(&block).expect("there is room for this much");
     }
@@ -152,4 +152,55 @@ async fn a_full_disk_refuses_and_recovers_by_itself() {
     assert!((scrape.sum(COUNTED) - expected).abs() < 0.5);
     scrape.assert_adds_up();
     assert_eq!(exporter.terminate().await.code(), Some(0));
+}
+
+/// The collector has taken records, and there is not one page left to write that down. A process that ended over it would send
+/// the same records again at every start.
+#[tokio::test]
+async fn log_export_waits_for_room_to_write_down_what_is_delivered() {
+    let faults = Faults::new();
+    let mut collector = Scripted::stopped(Protocol::Grpc, free_address());
+    let yaml = format!("otlp: {{endpoint: '{}'}}", collector.endpoint());
+    let mut exporter = faults.under(Exporter::with(&yaml)).start().await;
+    for number in 1..=10 {
+        assert_eq!(exporter.post(&Event::new(number, "11200")).await, Some(204));
+    }
+    faults.begin("full-disk");
+    assert_eq!(exporter.post(&Event::new(11, "11200")).await, Some(503));
+    collector.start_again();
+    exporter.process.line_with("log export waits until there is room").await;
+    assert_eq!(exporter.post(&Event::new(11, "11200")).await, Some(503), "it is still there");
+    faults.end("full-disk");
+    assert_eq!(exporter.post(&Event::new(11, "11200")).await, Some(204));
+    exporter.metric_is("twilio_debugger_exporter_otlp_records_total", 11.0).await;
+    assert!(collector.taken().values().all(|times| *times == 1), "{:?}", collector.taken());
+    let refused = exporter.metrics().await.get("twilio_debugger_exporter_rejected_total{reason=\"store_full\"}");
+    assert_eq!(refused, Some(2.0));
+    exporter.metrics().await.assert_adds_up();
+    // A drain on a full disk cannot carry the log over into the file. The next start finds everything in the log.
+    faults.begin("full-disk");
+    assert_eq!(exporter.terminate().await.code(), Some(0), "{}", exporter.process.output());
+    faults.end("full-disk");
+    exporter.start_again().await;
+    exporter.metric_is("twilio_debugger_exporter_store_events", 11.0).await;
+    assert_eq!(collector.taken().len(), 11);
+    assert!(collector.taken().values().all(|times| *times == 1), "{:?}", collector.taken());
+}
+
+/// The log, once written, is written again from its beginning, but the store itself cannot grow any more. What is in the log is
+/// safe there; carrying it over can wait.
+#[tokio::test]
+async fn a_checkpoint_that_finds_no_room_ends_nothing() {
+    let faults = Faults::new();
+    let mut exporter = faults.under(Exporter::with("")).start().await;
+    faults.begin("full-for-store");
+    // Enough commits for a checkpoint to be due, and one more after it.
+    for number in 1..=500 {
+        assert_eq!(exporter.post(&Event::new(number, "11200")).await, Some(204), "event {number}");
+    }
+    faults.end("full-for-store");
+    exporter.process.kill();
+    exporter.start_again().await;
+    exporter.metric_is("twilio_debugger_exporter_store_events", 500.0).await;
+    exporter.metrics().await.assert_adds_up();
 }

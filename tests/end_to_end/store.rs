@@ -213,6 +213,7 @@ async fn a_reload_changes_the_limit() {
 }
 
 /// A large store must not make a rolling update long. The figure is printed, not judged: it is the bench's.
+#[allow(clippy::print_stdout, reason = "the figure is the result")]
 #[tokio::test]
 async fn a_start_over_fifty_thousand_events_recovers_them() {
     let mut exporter = Exporter::start().await;

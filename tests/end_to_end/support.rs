@@ -12,6 +12,7 @@ pub(crate) mod prometheus;
 pub(crate) mod random;
 pub(crate) mod raw;
 pub(crate) mod scrape;
+#[allow(dead_code, reason = "the unit tests of the delivery loop use the rest")]
 pub(crate) mod scripted;
 pub(crate) mod sdk;
 pub(crate) mod wait;

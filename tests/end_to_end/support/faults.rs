@@ -28,7 +28,7 @@ impl Faults {
         setup.variable("LD_PRELOAD", &path("shim.so")).variable("FAULTS", &path(""))
     }
 
-    /// From now on `fault` happens: `fail-sync` or `slow-sync`.
+    /// From now on `fault` happens: `fail-sync`, `slow-sync`, `full-disk` or `full-for-store`.
     pub(crate) fn begin(&self, fault: &str) {
         std::fs::write(self.0.path().join(fault), "").expect("writable");
     }

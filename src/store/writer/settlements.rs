@@ -1,0 +1,62 @@
+//! What log export has the writer write down: the cursor, and what became of records that are not delivered.
+
+use std::sync::atomic::Ordering;
+
+use jiff::Timestamp;
+use rusqlite::ErrorCode;
+
+use super::super::Pressure;
+use super::super::disk::Write;
+use super::{COMMIT_BYTES, Writer, arrivals};
+use crate::quarantine::{QuarantineReason, Quarantined};
+
+impl Writer {
+    /// Moves the cursor, and with it what may go when room is needed. On a full disk it waits for the next round: log export
+    /// waits for its answer, and nothing is sent twice.
+    pub(super) fn settle(&mut self) -> rusqlite::Result<()> {
+        let cursor = match self.commit_settlements() {
+            Ok(cursor) => cursor,
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+                tracing::warn!(
+                    "the disk is full: log export waits until there is room to write down what is delivered"
+                );
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        self.disk.state.cursor = cursor;
+        self.log_bytes += COMMIT_BYTES;
+        for (settlement, done) in self.unsettled.drain(..) {
+            self.metrics.otlp_quarantined(settlement.refused.len() as u64);
+            // Nobody waits any more when the process is ending; the cursor has moved all the same.
+            let _ = done.send(Ok(()));
+        }
+        if self.pressure.load(Ordering::Relaxed) == Pressure::Normal as u8 { Ok(()) } else { self.measure() }
+    }
+
+    fn commit_settlements(&mut self) -> rusqlite::Result<u64> {
+        let now = Timestamp::now();
+        let transaction = self.disk.connection.transaction()?;
+        let write = Write(&transaction);
+        let mut cursor = self.disk.state.cursor;
+        for (settlement, _) in &self.unsettled {
+            cursor = cursor.max(settlement.through);
+            for (stored, detail) in &settlement.refused {
+                let entry = Quarantined {
+                    reason: QuarantineReason::OtlpRejected,
+                    detail: detail.clone(),
+                    sid: Some(stored.event.sid.to_string()),
+                    at: now,
+                    content: serde_json::to_value(&stored.event).unwrap_or_default(),
+                };
+                write.quarantine(now, &arrivals::document_of(&entry))?;
+            }
+            if let Some((rejected, message, sids)) = &settlement.partial {
+                write.partial_delivery(now, *rejected, message, &sids.join("\n"))?;
+            }
+        }
+        write.cursor(cursor)?;
+        transaction.commit()?;
+        Ok(cursor)
+    }
+}
