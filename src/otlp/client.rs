@@ -26,7 +26,7 @@ use crate::config::{ClientTls, OtlpProtocol, OtlpSettings};
 use crate::metrics::OtlpFailure;
 
 /// The most bytes of a collector's answer that are read.
-const ANSWER_BYTES_MAX: usize = 64 * 1024;
+const ANSWER_BYTES_MAX: usize = 4 << 20;
 
 /// A collector, and how to speak to it.
 pub struct Client {

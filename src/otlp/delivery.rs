@@ -31,12 +31,19 @@ pub struct Patience {
     pub retry_max: Duration,
     /// Between two tries at a destination that is at fault.
     pub probe_interval: Duration,
+    /// Between two tries at a store that cannot be read.
+    pub store_interval: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Self {
         let minute = Duration::from_mins(1);
-        Self { retry_min: Duration::from_millis(200), retry_max: minute, probe_interval: minute }
+        Self {
+            retry_min: Duration::from_millis(200),
+            retry_max: minute,
+            probe_interval: minute,
+            store_interval: minute / 12,
+        }
     }
 }
 
@@ -67,7 +74,9 @@ impl From<StoreGone> for Stopped {
     }
 }
 
-/// Delivers everything the store has and will have, until `stop` is true or the store is gone.
+/// Delivers everything the store has and will have, until `stop` is true.
+///
+/// A store that cannot be read is tried again: while it cannot, `otlp_up` is 0 and nothing is lost.
 pub async fn deliver(backlog: Backlog, client: Client, metrics: Arc<Metrics>, mut stop: watch::Receiver<bool>) {
     let records_max = client.batch_records_max;
     let mut exporter = Exporter::new(&client, Some(metrics), backlog.clone(), Patience::default(), stop.clone());
@@ -77,8 +86,17 @@ pub async fn deliver(backlog: Backlog, client: Client, metrics: Arc<Metrics>, mu
             events = backlog.unsent(records_max) => events,
             () = turned(&mut stop) => return,
         };
-        let Ok(events) = events else { return };
-        if exporter.export(events).await.is_err() {
+        let outcome = match events {
+            Ok(events) => exporter.export(events).await,
+            Err(gone) => Err(gone.into()),
+        };
+        if outcome == Err(Stopped::StoreGone) {
+            exporter.up(false);
+            // The error has been logged where it was met. If the writer is what is gone, the process ends and so does this wait.
+            if exporter.wait(exporter.patience.store_interval).await.is_err() {
+                return;
+            }
+        } else if outcome.is_err() {
             return;
         }
     }

@@ -12,7 +12,7 @@ use crate::event::DebuggerEvent;
 use crate::quarantine::Quarantined;
 
 /// How much is read at once, however many events were asked for: what a few hundred large ones would take in memory.
-pub const READ_BYTES_MAX: usize = 4 << 20;
+const READ_BYTES_MAX: usize = 4 << 20;
 
 /// A store, open for reading.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ impl Archive {
         }
     }
 
-    /// The events numbered above `after`, oldest first, at most `max` and about [`READ_BYTES_MAX`] of them; at least one if there
+    /// The events numbered above `after`, oldest first, at most `max` and about 4 MiB of them; at least one if there
     /// is one.
     ///
     /// # Errors
