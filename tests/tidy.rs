@@ -238,7 +238,8 @@ fn every_test_that_the_architecture_names_exists() {
     let architecture = std::fs::read_to_string(root().join("src/ARCHITECTURE.md")).expect("it is there");
     let table = architecture.split("# What always holds").nth(1).and_then(|rest| rest.split("\n# ").next());
     let name = Regex::new("`([a-z_]+)`").expect("a pattern");
-    let named: Vec<_> = name.captures_iter(table.expect("the section is there")).map(|found| found[1].to_owned()).collect();
+    let named: Vec<_> =
+        name.captures_iter(table.expect("the section is there")).map(|found| found[1].to_owned()).collect();
     assert!(named.len() > 10, "the table names its tests");
     let sources: String = ["src", "tests"].into_iter().flat_map(files).map(|(_, text)| text).collect();
     for test in named {

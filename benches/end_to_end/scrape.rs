@@ -1,9 +1,9 @@
-//! What a scrape costs beside the client library's own encoding of as many series.
+//! What a scrape costs beside the client library's own encoding of the same series: each code has a counter and a time.
 
 use std::fmt;
 use std::time::Instant;
 
-use prometheus::{IntCounterVec, Opts, Registry, TextEncoder};
+use prometheus::{GaugeVec, IntCounterVec, Opts, Registry, TextEncoder};
 use twilio_debugger_exporter::config::{Environment, Need, Sources, load};
 use twilio_debugger_exporter::metrics::event_series::Viewer;
 use twilio_debugger_exporter::metrics::{GroupCounts, Metrics, Restored};
@@ -26,10 +26,14 @@ pub(crate) fn measure(codes: u32) -> Cost {
     let names = Opts::new("twilio_debugger_events_total", "Debugging Events, each Sid counted once.");
     let vector = IntCounterVec::new(names, &["level", "error_code"]).expect("valid names");
     registry.register(Box::new(vector.clone())).expect("registered once");
+    let names = Opts::new("twilio_debugger_last_event_timestamp_seconds", "Time of the newest Debugging Event.");
+    let times = GaugeVec::new(names, &["level", "error_code"]).expect("valid names");
+    registry.register(Box::new(times.clone())).expect("registered once");
     let metrics = metrics(codes);
     let account = "AC1".to_owned().try_into().expect("valid");
     for code in 0..codes {
         vector.with_label_values(&["error", &code.to_string()]).inc_by(7);
+        times.with_label_values(&["error", &code.to_string()]).set(1e9);
         let (labels, _) = metrics.series_labels(Level::Error, ErrorCode::Code(code), &account);
         metrics.count_group(GroupCounts { series: [(labels, (7, 1e9))].into(), ..GroupCounts::default() });
     }

@@ -91,20 +91,14 @@ fn event_of(
         return Err(Fault::grammar("PayloadType is not application/json"));
     }
     let occurred_at = timestamp(form)?;
-    let mut payload = Payload::parse(once_bytes(form, "Payload")?).map_err(Fault::payload)?;
+    let payload = Payload::parse(once_bytes(form, "Payload")?).map_err(Fault::payload)?;
 
     let error_code = payload.error_code();
     let level = level.as_deref().or_else(|| payload.log_level()).map_or(Level::Other, Level::parse);
     let trace = payload.trace().or(request_trace);
-    if redaction != Redaction::None {
-        payload.redact();
-    }
-    let (message, exchange) = (payload.message(), payload.exchange());
-    let (resource_sid, service_sid) = (payload.text("resource_sid"), payload.text("service_sid"));
-    let (payload, payload_trimmed) = match redaction {
-        Redaction::Strict => (None, false),
-        Redaction::None | Redaction::Standard => payload.into_raw(),
-    };
+    let (message, exchange) = (payload.message(redaction), payload.exchange(redaction));
+    let (resource_sid, service_sid) = (payload.resource_sid(redaction), payload.service_sid(redaction));
+    let (payload, payload_trimmed) = payload.into_raw(redaction);
     Ok(DebuggerEvent {
         sid,
         account_sid,
@@ -135,20 +129,23 @@ fn timestamp(form: &Form) -> Result<Option<Timestamp>, Fault> {
 }
 
 fn at_most_once<'a>(form: &'a Form, name: &'a str) -> Result<Option<Cow<'a, str>>, Fault> {
-    let mut values = form.values(name);
-    match (values.next(), values.next()) {
-        (value, None) => Ok(value.map(String::from_utf8_lossy)),
-        _ => Err(Fault::grammar(format!("{name} is there more than once"))),
-    }
+    Ok(at_most_once_bytes(form, name)?.map(String::from_utf8_lossy))
 }
 
 fn once<'a>(form: &'a Form, name: &'a str) -> Result<Cow<'a, str>, Fault> {
-    at_most_once(form, name)?.ok_or_else(|| Fault::grammar(format!("{name} is not there")))
+    Ok(String::from_utf8_lossy(once_bytes(form, name)?))
 }
 
 fn once_bytes<'a>(form: &'a Form, name: &'a str) -> Result<&'a [u8], Fault> {
-    once(form, name)?;
-    Ok(form.values(name).next().unwrap_or_default())
+    at_most_once_bytes(form, name)?.ok_or_else(|| Fault::grammar(format!("{name} is not there")))
+}
+
+fn at_most_once_bytes<'a>(form: &'a Form, name: &'a str) -> Result<Option<&'a [u8]>, Fault> {
+    let mut values = form.values(name);
+    match (values.next(), values.next()) {
+        (value, None) => Ok(value),
+        _ => Err(Fault::grammar(format!("{name} is there more than once"))),
+    }
 }
 
 /// What quarantine keeps of the fields: names and values as far as redaction allows.

@@ -27,14 +27,14 @@ use crate::metrics::event_series::SeriesLabels;
 /// The most commands of one group.
 const GROUP_MAX: usize = 256;
 
-/// How long a group waits for requests under way to join it, in steps: half a millisecond at most.
+/// How long a group waits for requests under way to join it, in steps: a millisecond at most.
 const LINGER_STEP: Duration = Duration::from_micros(100);
-const LINGER_STEPS: u32 = 5;
+const LINGER_STEPS: u32 = 10;
 
 /// Bytes written to the log before they are carried over into the database file.
 ///
 /// A checkpoint stalls whoever waits for it. At this size fewer than one request in a hundred does.
-const CHECKPOINT_BYTES: usize = 16 << 20;
+const CHECKPOINT_BYTES: usize = 32 << 20;
 
 /// What one commit adds to the log besides the documents themselves: a page or two of each table it touches.
 const COMMIT_BYTES: usize = 48 << 10;
