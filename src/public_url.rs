@@ -137,11 +137,13 @@ impl PublicUrl {
     ///
     /// Twilio signs an unescaped `'` where the wire carries `%27`, or the reverse (twilio-node #1059).
     pub fn targets<'a>(&'a self, requested: &'a str) -> impl Iterator<Item = &'a str> {
-        // A URL typed without a path is requested as `/` and signed without it.
-        let typed = if self.target.starts_with('/') { self.target.clone() } else { format!("/{}", self.target) };
-        let same_meaning = percent_decode_str(&typed).eq(percent_decode_str(requested));
-        let typed = Some(self.target.as_str()).filter(|typed| same_meaning && *typed != requested);
-        std::iter::once(requested).chain(typed)
+        std::iter::once(requested).chain(Some(self.target.as_str()).filter(|typed| *typed != requested).filter(
+            |typed| {
+                // A URL typed without a path is requested as `/` and signed without it.
+                let slash = if typed.starts_with('/') { "" } else { "/" };
+                slash.bytes().chain(percent_decode_str(typed)).eq(percent_decode_str(requested))
+            },
+        ))
     }
 
     /// Whether a request to `path` is meant for this URL.

@@ -104,6 +104,10 @@ static CREDENTIAL_PART: LazyLock<Regex> =
 /// # Errors
 ///
 /// Those of the JSON parser.
+///
+/// # Panics
+///
+/// Never: what is written from texts is text.
 pub fn redact_json(text: &[u8]) -> Result<String, serde_json::Error> {
     let mut out = Vec::with_capacity(text.len());
     let mut parser = serde_json::Deserializer::from_slice(text);

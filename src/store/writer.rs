@@ -4,6 +4,7 @@
 //! under load a group is about as large as the number of clients; alone it is one request, not kept waiting, and costs one sync.
 
 mod arrivals;
+mod checkpointer;
 mod settlements;
 
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub(super) use self::arrivals::Waiting;
 use self::arrivals::{Group, Tally};
+use self::checkpointer::{Carried, Checkpointer};
 use super::backlog::{Settlement, StoreGone};
 use super::disk::{Disk, Write};
 use super::{AcceptError, KeptCounters, Pressure, Receipt, retention};
@@ -31,10 +33,11 @@ const GROUP_MAX: usize = 256;
 const LINGER_STEP: Duration = Duration::from_micros(100);
 const LINGER_STEPS: u32 = 10;
 
-/// Bytes written to the log before they are carried over into the database file.
-///
-/// A checkpoint stalls whoever waits for it. At this size fewer than one request in a hundred does.
-const CHECKPOINT_BYTES: usize = 32 << 20;
+/// Bytes written to the log between two checkpoints in the background.
+const NUDGE_BYTES: usize = 8 << 20;
+
+/// Bytes written to the log before the writer carries the rest over itself, and the log starts again.
+const CHECKPOINT_BYTES: usize = 64 << 20;
 
 /// What one commit adds to the log besides the documents themselves: a page or two of each table it touches.
 const COMMIT_BYTES: usize = 48 << 10;
@@ -67,6 +70,8 @@ pub(super) struct Writer {
     unsettled: Vec<(Settlement, oneshot::Sender<Result<(), StoreGone>>)>,
     bytes: u64,
     log_bytes: usize,
+    nudged_at: usize,
+    checkpointer: Checkpointer,
 }
 
 /// Everything but arrivals that one round has to do.
@@ -88,6 +93,7 @@ impl Writer {
         keep_for_export: bool,
     ) -> Self {
         Self {
+            checkpointer: Checkpointer::start(disk.path()),
             disk,
             metrics,
             pressure,
@@ -98,6 +104,7 @@ impl Writer {
             unsettled: Vec::new(),
             bytes: 0,
             log_bytes: 0,
+            nudged_at: 0,
         }
     }
 
@@ -106,6 +113,10 @@ impl Writer {
         let mut received = Vec::with_capacity(GROUP_MAX);
         while commands.blocking_recv_many(&mut received, GROUP_MAX) > 0 {
             self.let_others_join(&mut received, &mut commands);
+            if self.checkpointer.has_failed() {
+                failed.send_replace(true);
+                return;
+            }
             match self.round(received.drain(..)) {
                 Ok(false) => {}
                 Ok(true) => return,
@@ -165,6 +176,9 @@ impl Writer {
         }
         if self.log_bytes >= CHECKPOINT_BYTES || chores.close {
             self.checkpoint()?;
+        } else if self.log_bytes >= self.nudged_at + NUDGE_BYTES {
+            self.checkpointer.nudge();
+            self.nudged_at = self.log_bytes;
         }
         Ok(chores.close)
     }
@@ -340,15 +354,13 @@ impl Writer {
         }
     }
 
-    /// Carries the log over into the database file, so that the log can start again from its beginning.
+    /// Carries the rest of the log over, so that it can start again from its beginning.
     fn checkpoint(&mut self) -> rusqlite::Result<()> {
-        let checkpoint =
-            self.disk.connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?.query_row([], |_| Ok(()));
-        self.log_bytes = 0;
-        match checkpoint {
-            // What could not be carried over stays in the log; the next checkpoint tries again.
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => Ok(()),
-            outcome => outcome,
-        }
+        self.log_bytes = match checkpointer::checkpoint(&self.disk.connection)? {
+            Carried::All => 0,
+            Carried::Some => CHECKPOINT_BYTES - NUDGE_BYTES,
+        };
+        self.nudged_at = self.log_bytes;
+        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! What waits for the writer, and how a group of it is put together, counted and answered.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -171,21 +172,29 @@ impl Group {
     /// Counts what is new in the group; duplicates are counted when they are answered.
     pub(super) fn tally(&self, metrics: &Metrics) -> Tally {
         let mut counts = GroupCounts::default();
+        // Gathered first by what is cheap to compare: a group of many events has few kinds of them.
+        let mut kinds: HashMap<(Level, ErrorCode, &AccountSid), (u64, f64)> = HashMap::new();
+        let mut keys: HashMap<&KeyName, u64> = HashMap::new();
         for waiting in &self.fresh {
-            *counts.keys.entry(waiting.key.clone()).or_default() += 1;
+            *keys.entry(&waiting.key).or_default() += 1;
             counts.answered += 1;
             match &waiting.kind {
                 Kind::Event { level, error_code, account_sid, source, occurred, delay } => {
-                    let (labels, overflows) = metrics.series_labels(*level, *error_code, account_sid);
-                    let series = counts.series.entry(labels).or_insert((0, 0.0));
-                    *series = (series.0 + 1, series.1.max(*occurred));
+                    let kind = kinds.entry((*level, *error_code, account_sid)).or_insert((0, 0.0));
+                    *kind = (kind.0 + 1, kind.1.max(*occurred));
                     *counts.accepted.entry((*level, *source)).or_default() += 1;
-                    counts.overflowed += u64::from(overflows);
                     counts.delays.extend(delay);
                 }
                 Kind::Quarantined(reason) => *counts.quarantined.entry(*reason).or_default() += 1,
             }
         }
+        for ((level, error_code, account_sid), (events, newest)) in kinds {
+            let (labels, overflows) = metrics.series_labels(level, error_code, account_sid);
+            let series = counts.series.entry(labels).or_insert((0, 0.0));
+            *series = (series.0 + events, series.1.max(newest));
+            counts.overflowed += if overflows { events } else { 0 };
+        }
+        counts.keys = keys.into_iter().map(|(key, count)| (key.clone(), count)).collect();
         let rows = rows_of(&counts);
         Tally { counts, rows }
     }
