@@ -80,21 +80,12 @@ const ADDRESS_KEYS: [&str; 13] = [
 ];
 
 /// Keys, in lower case, whose value opens something.
-const CREDENTIAL_KEYS: [&str; 9] = [
-    "authorization",
-    "cookie",
-    "proxy-authorization",
-    "set-cookie",
-    "x-api-key",
-    "api_key",
-    "apikey",
-    "x-twilio-signature",
-    "x-forwarded-for",
-];
+const CREDENTIAL_KEYS: [&str; 4] = ["authorization", "proxy-authorization", "x-twilio-signature", "x-forwarded-for"];
 
 /// Parts of a key that give a credential away.
-static CREDENTIAL_PART: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new("(?-u)(?i:token|secret|passw)").expect("a constant pattern"));
+static CREDENTIAL_PART: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new("(?-u)(?i:token|secret|passw|pwd|jwt|session|cookie|api[-_]?key)").expect("a constant pattern")
+});
 
 /// Redacts a JSON text, as [`Redaction::Standard`] has it, and writes it anew.
 ///
@@ -130,6 +121,10 @@ enum Fate {
     Keep,
     /// Kept only as far as it is a telephone number, masked.
     Address,
+    /// A URL: kept without what its query and its userinfo say.
+    Url,
+    /// Kept if it is an object, whose keys say what its values are; replaced otherwise.
+    Object,
     /// Replaced, whatever it says; null and an empty text say nothing.
     Drop,
 }
@@ -138,8 +133,12 @@ fn fate_of(key: &str, place: Place) -> Fate {
     let is = |known: &&str| key.eq_ignore_ascii_case(known);
     let is_address = || ADDRESS_KEYS.iter().any(is);
     let ends_in_sid = || key.len() >= 3 && key.as_bytes()[key.len() - 3..].eq_ignore_ascii_case(b"sid");
-    if CREDENTIAL_KEYS.iter().any(is) || is(&"body") || (key.len() >= 5 && CREDENTIAL_PART.is_match(key)) {
+    if CREDENTIAL_KEYS.iter().any(is) || is(&"body") || (CREDENTIAL_PART.is_match(key) && !ends_in_sid()) {
         Fate::Drop
+    } else if is(&"parameters") || is(&"headers") {
+        Fate::Object
+    } else if is(&"url") {
+        Fate::Url
     } else if is_address() {
         Fate::Address
     } else if place == Place::Parameters && !ends_in_sid() && !HARMLESS_PARAMETERS.contains(&key) {
@@ -160,9 +159,11 @@ impl Redact<'_> {
     fn text(self, text: &str) {
         let masked = mask(text);
         match self.fate {
-            Fate::Drop if !text.is_empty() => write(self.out, REDACTED),
-            Fate::Address if !text.is_empty() && !text::is_masked_number(&masked) => write(self.out, REDACTED),
-            Fate::Keep | Fate::Address | Fate::Drop => write(self.out, &*masked),
+            _ if text.is_empty() => write(self.out, text),
+            Fate::Drop | Fate::Object => write(self.out, REDACTED),
+            Fate::Address if !text::is_masked_number(&masked) => write(self.out, REDACTED),
+            Fate::Url => write(self.out, &masked_url(text)),
+            Fate::Keep | Fate::Address => write(self.out, &*masked),
         }
     }
 
@@ -170,12 +171,19 @@ impl Redact<'_> {
     fn scalar(self, scalar: impl Serialize + Display) {
         let digits = scalar.to_string();
         match mask(&digits) {
-            _ if self.fate != Fate::Keep => write(self.out, REDACTED),
+            _ if matches!(self.fate, Fate::Address | Fate::Object | Fate::Drop) => write(self.out, REDACTED),
             // Ten digits and more may be a telephone number that somebody wrote as a number.
             Cow::Owned(masked) => write(self.out, &masked),
             Cow::Borrowed(_) => write(self.out, &scalar),
         }
     }
+}
+
+/// Masks a text that is a URL as a whole, white space and all.
+#[must_use]
+pub fn masked_url(text: &str) -> String {
+    let is_url = text.contains("://") || text.contains('?');
+    if is_url { mask(&mask_url(text)).into_owned() } else { mask(text).into_owned() }
 }
 
 fn write(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
@@ -228,7 +236,7 @@ impl<'de> Visitor<'de> for Redact<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<(), A::Error> {
-        if self.fate != Fate::Keep {
+        if matches!(self.fate, Fate::Address | Fate::Object | Fate::Drop) {
             while values.next_element::<IgnoredAny>()?.is_some() {}
             write(self.out, REDACTED);
             return Ok(());
@@ -249,7 +257,7 @@ impl<'de> Visitor<'de> for Redact<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
-        if self.fate != Fate::Keep {
+        if matches!(self.fate, Fate::Address | Fate::Drop) {
             while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
             write(self.out, REDACTED);
             return Ok(());

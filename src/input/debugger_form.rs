@@ -20,11 +20,14 @@ use super::signature::Verified;
 use crate::event::{DebuggerEvent, Source, TraceContext};
 use crate::level::Level;
 use crate::quarantine::{CONTENT_BYTES_MAX, QuarantineReason, Quarantined};
-use crate::redact::{Redaction, mask};
+use crate::redact::{Redaction, mask, redact_json};
 use crate::sid::{AccountSid, EventSid};
 
 /// The longest `Level` that is one; a longer one has swallowed its neighbour.
 const LEVEL_BYTES_MAX: usize = 16;
+
+/// The most bytes of a field's name that quarantine keeps.
+const NAME_BYTES_MAX: usize = 128;
 
 /// Reads the event that `verified` carries.
 ///
@@ -150,16 +153,19 @@ fn at_most_once_bytes<'a>(form: &'a Form, name: &'a str) -> Result<Option<&'a [u
 
 /// What quarantine keeps of the fields: names and values as far as redaction allows.
 fn content_of(form: &Form, redaction: Redaction) -> Value {
-    let shown = |bytes: &[u8]| -> Value {
-        let text = String::from_utf8_lossy(bytes);
-        let text = cut(&text, CONTENT_BYTES_MAX);
-        match redaction {
-            Redaction::None => text.into(),
-            Redaction::Standard => mask(text).into(),
-            Redaction::Strict => format!("{} bytes", bytes.len()).into(),
+    let lossy = |bytes: &[u8]| cut(&String::from_utf8_lossy(bytes), CONTENT_BYTES_MAX).to_owned();
+    let size = |bytes: &[u8]| format!("{} bytes", bytes.len());
+    let shown = |name: &[u8], value: &[u8]| match redaction {
+        Redaction::None => lossy(value),
+        Redaction::Strict => size(value),
+        // What JSON holds is only known where it can be read; elsewhere its masks would miss what its escapes hide.
+        Redaction::Standard if name == b"Payload" => {
+            redact_json(value).map_or_else(|_| size(value), |text| cut(&text, CONTENT_BYTES_MAX).to_owned())
         }
+        Redaction::Standard => mask(&lossy(value)).into_owned(),
     };
-    form.fields().map(|(name, value)| json!([mask(cut(&String::from_utf8_lossy(name), 128)), shown(value)])).collect()
+    let name_of = |name: &[u8]| mask(cut(&String::from_utf8_lossy(name), NAME_BYTES_MAX)).into_owned();
+    form.fields().map(|(name, value)| json!([name_of(name), shown(name, value)])).collect()
 }
 
 /// The longest start of `text` that fits into `bytes_max` bytes.

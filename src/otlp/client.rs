@@ -127,6 +127,7 @@ impl Client {
 
     /// Sends records in one request and reads the answer. An empty request is a probe that every collector takes.
     pub async fn send(&self, records: Vec<LogRecord>) -> Answer {
+        let sent = records.len() as u64;
         let request = self.request(records);
         let answer = async {
             match &self.transport {
@@ -138,7 +139,12 @@ impl Client {
         };
         let timed_out =
             || Answer::Later { class: OtlpFailure::Timeout, after: None, detail: "no answer in time".into() };
-        tokio::time::timeout(self.timeout, answer).await.unwrap_or_else(|_| timed_out())
+        match tokio::time::timeout(self.timeout, answer).await.unwrap_or_else(|_| timed_out()) {
+            // No more can have been dropped than were sent; the number is the collector's, and it is counted.
+            Answer::Partial { message, .. } if sent == 0 => Answer::Delivered { warning: Some(message) },
+            Answer::Partial { rejected, message } => Answer::Partial { rejected: rejected.min(sent), message },
+            answer => answer,
+        }
     }
 
     fn request(&self, log_records: Vec<LogRecord>) -> ExportLogsServiceRequest {

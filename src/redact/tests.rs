@@ -114,6 +114,42 @@ fn an_address_that_is_no_number_is_dropped_whatever_a_mask_makes_of_it() {
 }
 
 #[test]
+fn odd_shapes_hide_nothing() {
+    for (payload, hidden) in [
+        (
+            json!({"url": "https://h/cb?name=O'Brien&city=Paris France&pin=1234"}),
+            vec!["Brien", "Paris", "France", "1234"],
+        ),
+        (json!({"Msg": "got https://h/cb?name=O'Brien&city=Paris"}), vec!["Brien", "Paris"]),
+        (json!({"url": "https://user:pa'ss@host/"}), vec!["user", "pa'ss"]),
+        (json!({"url": "https://user:pa#ss@host/", "Url": "https://user:pa?ss@host/"}), vec!["user", "pa"]),
+        (
+            json!({"url": "https://h/c/%2B15550100001/alice%40example.com/user_15550100002"}),
+            vec!["0100001", "alice", "0100002"],
+        ),
+        (
+            json!({"headers": [{"name": "Set-Cookie", "value": "s3cr3t"}], "Msg": "Cookie: a=s3cr3t; b=c"}),
+            vec!["s3cr3t", "b=c"],
+        ),
+        (json!({"parameters": "Body=my+PIN", "x": {"parameters": ["my PIN"]}}), vec!["PIN"]),
+        (json!({"detail": "{\"password\":\"hunter2\"}"}), vec!["hunter2"]),
+        (
+            json!({"Api-Key": "k1", "X-ApiKey": "k2", "pwd": "k3", "jwt": "k4", "X-Session-Id": "k5"}),
+            vec!["k1", "k2", "k3", "k4", "k5"],
+        ),
+        (json!({"From": "Alice Smith +15550100001", "To": ["+15550100001"]}), vec!["Alice", "0100001"]),
+    ] {
+        let text = redacted(&payload).to_string();
+        for canary in hidden {
+            assert!(!text.contains(canary), "{canary} in {text}");
+        }
+    }
+    let escaped = r#"{"From":"\u002b15550100001","m":"alice\u0040example.com"}"#;
+    let text = redact_json(escaped.as_bytes()).expect("JSON");
+    assert_eq!(text, r#"{"From":"+1***01","m":"***@***"}"#);
+}
+
+#[test]
 fn the_shape_stays_and_the_order_too() {
     let text = r#"{"z":[],"a":{},"n":[1,-2,2.5,true,null,"x",[{}]],"webhook":{"request":{"parameters":{"x":{"y":[1]},"MessageSid":"SM1"}}}}"#;
     let kept = r#"{"z":[],"a":{},"n":[1,-2,2.5,true,null,"x",[{}]],"webhook":{"request":{"parameters":{"x":"[redacted]","MessageSid":"SM1"}}}}"#;

@@ -10,8 +10,8 @@ use regex::{Captures, Regex};
 /// The runs end at word boundaries, so the digits of a Sid are left alone.
 static NUMBER: LazyLock<Regex> = LazyLock::new(|| {
     regex(
-        r"(?x) \+ \d (?: [\x20().-]{0,2} \d ){6,14}
-             | (?-u:\b) \d{10,15} (?-u:\b)
+        r"(?x) (?: \+ | %2[Bb] ) \d (?: [\x20().-]{0,2} \d ){6,14}
+             | (?: (?-u:\b) | _ ) \d{10,15} (?-u:\b)
              | \( \d{3} \) [-.\x20]? \d{3} [-.\x20] \d{4} (?-u:\b)
              | (?-u:\b) \d{3} [-.\x20] \d{3} [-.\x20] \d{4} (?-u:\b)",
     )
@@ -20,15 +20,16 @@ static NUMBER: LazyLock<Regex> = LazyLock::new(|| {
 /// The fewest digits of what [`NUMBER`] finds.
 const NUMBER_DIGITS_MIN: usize = 7;
 
-static EMAIL: LazyLock<Regex> = LazyLock::new(|| regex(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+"));
+static EMAIL: LazyLock<Regex> = LazyLock::new(|| regex(r"[\w.+%-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+"));
 
-static URL: LazyLock<Regex> = LazyLock::new(|| regex(r#"(?i)\b[a-z][a-z0-9+.-]*://[^\s"'<>]+"#));
+static URL: LazyLock<Regex> = LazyLock::new(|| regex(r#"(?i)\b[a-z][a-z0-9+.-]*://[^\s"<>]+"#));
 
 static CREDENTIAL: LazyLock<Regex> = LazyLock::new(|| {
     regex(
         r"(?xi) (?-u:\b) (?P<scheme> bearer | basic | digest ) \x20+ [a-z0-9._~+/=-]{6,}
               | (?-u:\b) (?P<account> AC[0-9a-f]{32} ) : [^\s@]+
-              | (?P<name> (?:auth)?token | secret | password | passwd | api[_-]?key ) (?P<is> \s* [=:] \s* ) [^\s&;,\[]+",
+              | (?P<name> (?:auth)?token | secret | password | passwd | api[_-]?key ) (?P<is> [\x22']? \s* [=:] \s* [\x22']? ) [^\s&;,\[\x22']+
+              | (?P<cookie> (?:set-)? cookie ) \s* : \s* [^\[\s] [^\r\n]*",
     )
 });
 
@@ -38,7 +39,7 @@ fn regex(pattern: &str) -> Regex {
 
 /// What a credential's neighbourhood looks like; without it [`CREDENTIAL`], which is slower, need not look.
 static CREDENTIAL_HINT: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"(?-u)(?i:bearer|basic|digest|token|secret|passw|api|AC[0-9a-f]{32}:)"));
+    LazyLock::new(|| regex(r"(?-u)(?i:bearer|basic|digest|token|secret|passw|api|cookie|AC[0-9a-f]{32}:)"));
 
 /// Masks a text; borrowed when there is nothing to mask.
 #[must_use]
@@ -47,7 +48,7 @@ pub fn mask(text: &str) -> Cow<'_, str> {
     let (mut digits, mut at, mut question, mut separator) = (0, false, false, false);
     for byte in text.bytes() {
         digits += usize::from(byte.is_ascii_digit());
-        at |= byte == b'@';
+        at |= matches!(byte, b'@' | b'%');
         question |= byte == b'?';
         separator |= matches!(byte, b' ' | b':' | b'=');
     }
@@ -71,35 +72,44 @@ pub fn mask(text: &str) -> Cow<'_, str> {
 
 /// Whether a text is what [`mask`] makes of a telephone number.
 pub(super) fn is_masked_number(text: &str) -> bool {
-    let known = text.trim_start_matches(|c: char| c != '*' && !c.is_ascii_digit() && c != '+');
-    let tail = known.trim_start_matches(['+', '1', '2', '3', '4', '5', '6', '7', '8', '9', '0']);
-    tail.strip_prefix("***").is_some_and(|last| last.len() == 2 && last.bytes().all(|byte| byte.is_ascii_digit()))
+    // `whatsapp:` and the like may stand before it.
+    let number = match text.split_once(':') {
+        Some((channel, number)) if channel.bytes().all(|byte| byte.is_ascii_lowercase()) => number,
+        _ => text,
+    };
+    let hidden = number.strip_prefix('+').map_or(number, |known| known.get(1..).unwrap_or_default());
+    hidden.strip_prefix("***").is_some_and(|last| last.len() == 2 && last.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Keeps scheme, host and path of a URL and the names of its query; drops userinfo, query values and fragment.
 #[must_use]
 pub fn mask_url(url: &str) -> String {
-    let url = url.split('#').next().unwrap_or_default();
-    let (address, query) = url.split_once('?').map_or((url, None), |(address, query)| (address, Some(query)));
-    let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let separator = if scheme.is_empty() { "" } else { "://" };
-    let mut masked = format!("{scheme}{separator}{host}{path}");
-    if let Some(query) = query {
-        // A piece without `=` is all value.
-        let names = query.split('&').filter_map(|piece| piece.split_once('='));
-        let names: Vec<_> = names.map(|(name, _)| format!("{name}=")).collect();
-        masked = format!("{masked}?{}", names.join("&"));
-    }
-    masked
+    let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (&url[..scheme.len() + 3], rest));
+    let authority = &rest[..rest.find('/').unwrap_or(rest.len())];
+    let rest = match (authority.rfind('@'), authority.find(['?', '#'])) {
+        // A password with a question mark in it, or a query with an address: one cannot tell where the host is.
+        (Some(at), Some(special)) if special < at => return format!("{scheme}[redacted]"),
+        (Some(at), _) => &rest[at + 1..],
+        (None, _) => rest,
+    };
+    let rest = rest.split('#').next().unwrap_or_default();
+    let Some((address, query)) = rest.split_once('?') else {
+        return format!("{scheme}{rest}");
+    };
+    // A piece without `=` is all value.
+    let names = query.split('&').filter_map(|piece| piece.split_once('='));
+    let names: Vec<_> = names.map(|(name, _)| format!("{name}=")).collect();
+    format!("{scheme}{address}?{}", names.join("&"))
 }
 
 /// `+15550100001` becomes `+1***01`: enough to tell two numbers apart in a log, too little to call.
 fn mask_number(number: &str) -> String {
-    let digits: Vec<char> = number.chars().filter(char::is_ascii_digit).collect();
+    let international = number
+        .strip_prefix('+')
+        .or_else(|| number.get(..3).filter(|start| start.eq_ignore_ascii_case("%2B")).map(|_| &number[3..]));
+    let digits: Vec<char> = international.unwrap_or(number).chars().filter(char::is_ascii_digit).collect();
     let last: String = digits[digits.len() - 2..].iter().collect();
-    match number.strip_prefix('+') {
+    match international {
         Some(_) => format!("+{}***{last}", digits[0]),
         None => format!("***{last}"),
     }
@@ -108,6 +118,7 @@ fn mask_number(number: &str) -> String {
 fn mask_credential(found: &Captures<'_>) -> String {
     let part = |name| found.name(name).map_or("", |part| part.as_str());
     match (part("scheme"), part("account")) {
+        ("", "") if found.name("cookie").is_some() => format!("{}: [redacted]", part("cookie")),
         ("", "") => format!("{}{}[redacted]", part("name"), part("is")),
         ("", account) => format!("{account}:[redacted]"),
         (scheme, _) => format!("{scheme} [redacted]"),

@@ -295,12 +295,7 @@ impl Writer {
 
     fn maintain(&mut self) -> rusqlite::Result<()> {
         let delivered_through = self.delivered_through();
-        match retention::apply(&mut self.disk, &self.limits, delivered_through) {
-            Ok(()) => {}
-            // Deleting needs room too; it will be tried again.
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {}
-            Err(error) => return Err(error),
-        }
+        unless_full(retention::apply(&mut self.disk, &self.limits, delivered_through))?;
         self.log_bytes += COMMIT_BYTES;
         self.note_oldest()?;
         self.measure()
@@ -320,11 +315,12 @@ impl Writer {
         families.store_events.set(i64::try_from(self.disk.state.events).unwrap_or(i64::MAX));
         families.store_bytes_max.set(i64::try_from(self.limits.bytes_max).unwrap_or(i64::MAX));
         if self.disk.seen_events > self.limits.dedupe_events_max {
-            retention::forget_oldest(&mut self.disk, self.limits.dedupe_events_max)?;
+            unless_full(retention::forget_oldest(&mut self.disk, self.limits.dedupe_events_max))?;
         }
         let high_mark = retention::high_mark(self.limits.bytes_max);
         let delivered_through = self.delivered_through();
-        if self.bytes > high_mark && retention::make_room(&mut self.disk, delivered_through)? {
+        if self.bytes > high_mark {
+            unless_full(retention::make_room(&mut self.disk, delivered_through).map(drop))?;
             self.bytes = self.disk.bytes()?;
         }
         self.set_pressure(match self.bytes {
@@ -362,5 +358,13 @@ impl Writer {
         };
         self.nudged_at = self.log_bytes;
         Ok(())
+    }
+}
+
+/// Lets want of room pass: deleting needs room too, and will be tried again.
+fn unless_full(outcome: rusqlite::Result<()>) -> rusqlite::Result<()> {
+    match outcome {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => Ok(()),
+        outcome => outcome,
     }
 }

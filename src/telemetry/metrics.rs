@@ -51,8 +51,10 @@ async fn render(telemetry: &Arc<Telemetry>, viewer: Viewer) -> String {
     let metrics = telemetry.metrics.clone();
     let shown = metrics.about_to_be_shown(viewer);
     let kept = telemetry.store.keep_counters(shown.clone()).await;
-    metrics.mark_shown(&shown);
-    // A store that cannot write must not blind whoever watches it.
+    if kept.is_some() {
+        metrics.mark_shown(&shown);
+    }
+    // A store that cannot write must not blind whoever watches it; only series that nobody has seen yet stay at 0.
     let counters = kept.unwrap_or_else(|| Arc::new(metrics.durable_counters().1));
     let rendered = tokio::task::spawn_blocking(move || metrics.render(viewer, &counters));
     rendered.await.unwrap_or_default()

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 
 use crate::error_code::ErrorCode;
 use crate::event::{FailedExchange, TraceContext};
-use crate::redact::{Redaction, mask, redact_json};
+use crate::redact::{Redaction, mask, masked_url, redact_json};
 
 /// The most bytes of payload that one stored event may carry.
 const PAYLOAD_BYTES_MAX: usize = 64 * 1024;
@@ -134,7 +134,7 @@ impl<'a> Payload<'a> {
         let error_header = || find_ignoring_case(self.response.headers?, "x-twilio-webhookerror");
         let exchange = FailedExchange {
             method: self.request.method.kept(redaction),
-            url: self.request.url.kept(redaction).or_else(|| self.more_info.url.kept(redaction)),
+            url: self.request.url.kept_url(redaction).or_else(|| self.more_info.url.kept_url(redaction)),
             status: self
                 .response
                 .status_code
@@ -253,6 +253,13 @@ impl Loose<'_> {
     fn kept(&self, redaction: Redaction) -> Option<String> {
         let text = self.text().filter(|text| !text.is_empty())?;
         let masked = if redaction == Redaction::None { Cow::Borrowed(text) } else { mask(text) };
+        Some(super::cut(&masked, TEXT_BYTES_MAX).to_owned())
+    }
+
+    /// As [`Self::kept`], for a text that is a URL as a whole.
+    fn kept_url(&self, redaction: Redaction) -> Option<String> {
+        let text = self.text().filter(|text| !text.is_empty())?;
+        let masked = if redaction == Redaction::None { text.to_owned() } else { masked_url(text) };
         Some(super::cut(&masked, TEXT_BYTES_MAX).to_owned())
     }
 

@@ -20,7 +20,12 @@ pub(super) fn keys_for(
     form: Option<&Form>,
     others_max: usize,
 ) -> (Vec<NamedKey>, Vec<Guess<NamedKey>>) {
-    let named = form.map(account_sids).unwrap_or_default();
+    let named: Vec<_> = match form {
+        Some(form) => {
+            ["AccountSid", "ParentAccountSid"].into_iter().flat_map(|name| account_sids(form, name)).collect()
+        }
+        None => Vec::new(),
+    };
     let names_one = form.is_some_and(|form| form.values("AccountSid").next().is_some());
     let (own, others): (Vec<_>, Vec<_>) =
         accounts.iter().partition(|account| form.is_none() || named.contains(&account.sid));

@@ -8,6 +8,7 @@ use rusqlite::ErrorCode;
 use super::super::Pressure;
 use super::super::disk::Write;
 use super::{COMMIT_BYTES, Writer, arrivals};
+use crate::event::DebuggerEvent;
 use crate::quarantine::{QuarantineReason, Quarantined};
 
 impl Writer {
@@ -47,7 +48,7 @@ impl Writer {
                     detail: detail.clone(),
                     sid: Some(stored.event.sid.to_string()),
                     at: now,
-                    content: serde_json::to_value(&stored.event).unwrap_or_default(),
+                    content: content_of(&stored.event),
                 };
                 write.quarantine(now, &arrivals::document_of(&entry))?;
             }
@@ -59,4 +60,13 @@ impl Writer {
         transaction.commit()?;
         Ok(cursor)
     }
+}
+
+/// The event as quarantine keeps it; without a payload that is JSON and yet more than a tree of values can hold.
+fn content_of(event: &DebuggerEvent) -> serde_json::Value {
+    serde_json::to_value(event).unwrap_or_else(|_| {
+        let mut event = event.clone();
+        event.trim();
+        serde_json::to_value(&event).unwrap_or_default()
+    })
 }
