@@ -1,6 +1,6 @@
 //! The webhook listener: the one thing that faces the internet.
 //!
-//! [`receive`] is the story of a request; each line is a stage, and whatever stops it is a [`Rejection`].
+//! `receive` is the story of a request; each line is a stage, and whatever stops it is a [`Rejection`].
 
 use std::net::SocketAddr;
 use std::sync::Arc;

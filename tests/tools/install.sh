@@ -4,7 +4,7 @@
 #   tests/tools/install.sh            the default set
 #   tests/tools/install.sh NAME...    only these
 #
-# Everything comes from a package registry: Debian's packages, PyPI, npm, crates.io, the Go module proxy. Nothing is
+# Everything comes from a package registry: Debian's packages, PyPI, npm, the Rust crate registry, the Go module proxy. Nothing is
 # installed system-wide. A tool whose stamp in .tools/stamps names the pinned version is left alone, so that a second run
 # takes no time. Two runs at once are safe: each tool has a lock.
 set -euo pipefail
