@@ -232,12 +232,6 @@ impl Running {
         }
         ended
     }
-
-    /// The paths of the public URLs, for those who post to themselves.
-    #[must_use]
-    pub fn webhook_paths(&self) -> Vec<String> {
-        self.parts.settings.load().public_urls.iter().map(|url| url.path().to_owned()).collect()
-    }
 }
 
 /// `serve`: reads the configuration, runs until a signal, and gives the exit code.

@@ -196,7 +196,7 @@ impl Metrics {
     #[must_use]
     pub fn durable_counters(&self) -> (Vec<CounterRow>, Vec<MetricFamily>) {
         let _together = self.together.write().unwrap_or_else(PoisonError::into_inner);
-        let families: Vec<_> = self.families.durable().iter().flat_map(|counter| counter.collect()).collect();
+        let families: Vec<_> = self.families.durable().flat_map(prometheus::core::Collector::collect).collect();
         (families.iter().flat_map(families::rows_of).collect(), families)
     }
 

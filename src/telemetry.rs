@@ -21,6 +21,7 @@ use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
 use self::web_config::Guard;
+use crate::basic_auth::CHALLENGE;
 use crate::config::Settings;
 use crate::input::webhook::Receiver;
 use crate::metrics::Metrics;
@@ -97,7 +98,7 @@ async fn check_user(State(telemetry): State<Arc<Telemetry>>, request: Request, n
     if let Some(users) = &guard.basic_auth
         && !users.check(request.headers().get(header::AUTHORIZATION)).await
     {
-        let challenge = [(header::WWW_AUTHENTICATE, "Basic realm=\"twilio-debugger-exporter\"")];
+        let challenge = [(header::WWW_AUTHENTICATE, CHALLENGE)];
         return (StatusCode::UNAUTHORIZED, challenge, "unauthorized\n").into_response();
     }
     next.run(request).await

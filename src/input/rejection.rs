@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::signature::Refusal;
+use crate::basic_auth::CHALLENGE;
 use crate::metrics::RejectionReason;
 use crate::store::AcceptError;
 
@@ -127,7 +128,7 @@ impl IntoResponse for Rejection {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             }
             StatusCode::UNAUTHORIZED => {
-                let challenge = HeaderValue::from_static("Basic realm=\"twilio-debugger-exporter\"");
+                let challenge = HeaderValue::from_static(CHALLENGE);
                 headers.insert(header::WWW_AUTHENTICATE, challenge);
             }
             StatusCode::METHOD_NOT_ALLOWED => {

@@ -138,14 +138,6 @@ impl Verifier {
         self.urls.iter().any(|(url, _)| url.has_path(path))
     }
 
-    /// Names every key, in the order of the accounts' Sids.
-    #[must_use]
-    pub fn key_names(&self) -> Vec<KeyName> {
-        let mut names: Vec<_> = self.keys.values().flatten().map(|key| key.name.clone()).collect();
-        names.sort();
-        names
-    }
-
     /// Believes a delivery, or says why not.
     ///
     /// Every key of the event's account is tried with every form of every URL, without an early end, so that the time taken says

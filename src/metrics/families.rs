@@ -129,18 +129,24 @@ impl Families {
     }
 
     /// The counters that survive a restart.
-    pub(super) fn durable(&self) -> [&dyn Collector; 9] {
-        [
+    pub(super) fn durable(&self) -> impl Iterator<Item = &dyn Collector> {
+        let (vectors, plain) = self.durable_counters();
+        let vectors = vectors.into_iter().map(|vector| vector as &dyn Collector);
+        vectors.chain(plain.into_iter().map(|counter| counter as &dyn Collector))
+    }
+
+    /// The one list of them: those with labels, and those without.
+    fn durable_counters(&self) -> ([&IntCounterVec; 7], [&IntCounter; 2]) {
+        let vectors = [
             &self.accepted,
             &self.requests,
             &self.rejected,
             &self.duplicates,
             &self.quarantined,
             &self.signing_key_used,
-            &self.series_overflow,
-            &self.otlp_records,
             &self.otlp_failures,
-        ]
+        ];
+        (vectors, [&self.series_overflow, &self.otlp_records])
     }
 
     /// Everything that starts anew with the process.
@@ -155,15 +161,7 @@ impl Families {
 
     /// Sets the durable counters to what the store kept; a row that fits none of them is of another version and is left.
     pub(super) fn restore(&self, rows: &[CounterRow]) {
-        let vectors = [
-            &self.accepted,
-            &self.requests,
-            &self.rejected,
-            &self.duplicates,
-            &self.quarantined,
-            &self.signing_key_used,
-            &self.otlp_failures,
-        ];
+        let (vectors, plain) = self.durable_counters();
         let name_of = |collector: &dyn Collector| collector.desc()[0].fq_name.clone();
         for row in rows {
             let labels: Vec<_> = row.labels.split('\n').collect();
@@ -172,10 +170,8 @@ impl Families {
                     counter.inc_by(row.value);
                 }
             }
-            for counter in [&self.series_overflow, &self.otlp_records] {
-                if name_of(counter) == row.metric {
-                    counter.inc_by(row.value);
-                }
+            for counter in plain.into_iter().filter(|counter| name_of(*counter) == row.metric) {
+                counter.inc_by(row.value);
             }
         }
     }

@@ -4,8 +4,8 @@
 //! and values without separators, so one captured request can be cut into another Sid under the same MAC. What is only known
 //! from quarantine does not count: there the cut was not a clean one, and the clean one is unique.
 //!
-//! The set holds 64-bit fingerprints and not the ids: a million events are 38 MB that way and 100 MB otherwise. Among a
-//! million, two different ids share a fingerprint with a chance of 1 in 37 million.
+//! The set holds 64-bit fingerprints and not the ids, so that a million events fit into the memory bar (`make bench` shows the
+//! process with that many). Among a million, two different ids share a fingerprint with a chance of 1 in 37 million.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
