@@ -256,7 +256,7 @@ pub struct Rules {
 /// A shape of the alert rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum RulesFormat {
-    /// A rule file of Prometheus, and of VictoriaMetrics
+    /// A rule file that Prometheus and others of its kind read
     Prometheus,
     /// Grafana-managed rules, as a provisioning file
     Grafana,

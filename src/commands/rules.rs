@@ -50,7 +50,7 @@ pub(super) fn run(rules: &Rules, out: &mut impl Write) -> Result<ExitCode, Comma
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is wrong with the flags: their values become parts of YAML, PromQL and templates, and must not end what they stand in.
+/// What is wrong with the flags: their values become parts of YAML, `PromQL` and templates, and must not end what they stand in.
 fn faults(rules: &Rules) -> Vec<String> {
     let mut faults = Vec::new();
     let job = &rules.job;

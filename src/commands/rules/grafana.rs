@@ -11,7 +11,7 @@
 //! Values are interpolated from the environment at `$` everywhere but in annotations and in the query, so none stands elsewhere.
 //!
 //! Sources: <https://grafana.com/docs/grafana/latest/alerting/set-up/provision-alerting-resources/file-provisioning/>, and for
-//! the names of the keys pkg/services/provisioning/alerting/rules_types.go of Grafana's repository.
+//! the names of the keys `pkg/services/provisioning/alerting/rules_types.go` of Grafana's repository.
 
 use std::collections::BTreeMap;
 
@@ -65,7 +65,7 @@ struct GrafanaRule<'a> {
     uid: String,
     title: String,
     condition: &'a str,
-    data: (Query<'a, Instant<'a>>, Query<'a, AlwaysPassed<'a>>),
+    data: (Query<'a, PromQuery<'a>>, Query<'a, AlwaysPassed<'a>>),
     #[serde(rename = "for")]
     pending: &'a str,
     keep_firing_for: &'a str,
@@ -96,7 +96,7 @@ struct RelativeTimeRange {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Instant<'a> {
+struct PromQuery<'a> {
     ref_id: &'a str,
     datasource: Datasource<'a>,
     expr: &'a str,
@@ -191,9 +191,9 @@ fn rule_of<'a>(rule: &'a Rule, datasource_uid: &'a str) -> GrafanaRule<'a> {
     }
 }
 
-fn query<'a>(expr: &'a str, uid: &'a str) -> Query<'a, Instant<'a>> {
+fn query<'a>(expr: &'a str, uid: &'a str) -> Query<'a, PromQuery<'a>> {
     let datasource = Datasource { kind: "prometheus", uid };
-    let model = Instant { ref_id: "A", datasource, expr, instant: true, range: false, editor_mode: "code" };
+    let model = PromQuery { ref_id: "A", datasource, expr, instant: true, range: false, editor_mode: "code" };
     let relative_time_range = RelativeTimeRange { from: 600, to: 0 };
     Query { ref_id: "A", relative_time_range, datasource_uid: uid, model }
 }

@@ -44,7 +44,7 @@ pub(super) struct Threshold {
     pub(super) level: &'static str,
     pub(super) window: &'static str,
     /// Fires at so many or more.
-    pub(super) threshold: u64,
+    pub(super) count: u64,
     pub(super) severity: &'static str,
 }
 
@@ -112,7 +112,7 @@ impl Threshold {
                 Codes::All | Codes::Each => "".into(),
             },
             "window" => self.window.into(),
-            "threshold" => self.threshold.to_string().into(),
+            "threshold" => self.count.to_string().into(),
             "severity" => self.severity.into(),
             _ => return None,
         })

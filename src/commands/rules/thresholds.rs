@@ -53,7 +53,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Threshold>, Vec<String>> {
 
 /// Whether two entries make the same alert; the severity alone does not tell two apart.
 fn same(one: Option<&Threshold>, other: &Threshold) -> bool {
-    let key = |entry: &Threshold| (entry.code().to_owned(), entry.level, entry.window, entry.threshold);
+    let key = |entry: &Threshold| (entry.code().to_owned(), entry.level, entry.window, entry.count);
     one.is_some_and(|one| key(one) == key(other))
 }
 
@@ -70,12 +70,12 @@ fn entry(value: &Value) -> Result<Threshold, Vec<String>> {
         codes(entry, &mut faults),
         one_of(entry, "level", &LEVELS, &mut faults),
         one_of(entry, "window", &WINDOWS, &mut faults),
-        threshold(entry, &mut faults),
+        count(entry, &mut faults),
         one_of(entry, "severity", &SEVERITIES, &mut faults),
     );
     match found {
-        (Some(codes), Some(level), Some(window), Some(threshold), Some(severity)) if faults.is_empty() => {
-            Ok(Threshold { codes, level, window, threshold, severity })
+        (Some(codes), Some(level), Some(window), Some(count), Some(severity)) if faults.is_empty() => {
+            Ok(Threshold { codes, level, window, count, severity })
         }
         _ => Err(faults),
     }
@@ -122,7 +122,7 @@ fn one_of(
     found.copied()
 }
 
-fn threshold(entry: &Map<String, Value>, faults: &mut Vec<String>) -> Option<u64> {
+fn count(entry: &Map<String, Value>, faults: &mut Vec<String>) -> Option<u64> {
     let found = entry.get("threshold").and_then(Value::as_u64).filter(|found| (1..=THRESHOLD_MAX).contains(found));
     if found.is_none() {
         faults.push(match entry.get("threshold") {

@@ -10,7 +10,7 @@ fn an_entry_is_read() {
                 - {code: 30007, level: any, window: 24h, threshold: 1, severity: info}\n\
                 - {code: each, level: warning, window: 5m, threshold: 999999999, severity: warning}\n\
                 - {level: any, window: 12h, threshold: 2, severity: info}";
-    let entry = |codes, level, window, threshold, severity| Threshold { codes, level, window, threshold, severity };
+    let entry = |codes, level, window, count, severity| Threshold { codes, level, window, count, severity };
     let expected = [
         entry(Codes::One("11200".to_owned()), "error", "15m", 5, "critical"),
         entry(Codes::One("30007".to_owned()), "any", "24h", 1, "info"),
