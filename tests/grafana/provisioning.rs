@@ -101,7 +101,8 @@ struct Receiver {
 struct Template {
     org_id: u32,
     name: String,
-    template: String,
+    #[serde(rename = "template")]
+    text: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -297,14 +298,14 @@ fn the_examples_fit_together() {
     let templates = parse(&text(TEMPLATE)).templates;
     let [template] = &templates[..] else { panic!("one template") };
     assert_eq!((template.org_id, template.name.as_str()), (1, "twilio-debugger"));
-    let used = Regex::new(r#"template "([a-z_.]+)""#).expect("a pattern");
+    let use_of = Regex::new(r#"template "([a-z_.]+)""#).expect("a pattern");
     for receiver in contact_points.iter().flat_map(|point| &point.receivers) {
         assert!(is_uid(&receiver.uid) && receiver.kind == "webhook", "{}", receiver.uid);
-        let settings = receiver.settings.values().flat_map(|text| used.captures_iter(text));
-        let named: Vec<_> = settings.map(|found| found[1].to_owned()).collect();
-        assert_eq!(named.len(), 2, "a title and a message");
-        for name in named {
-            assert!(template.template.contains(&format!("{{{{ define \"{name}\"")), "{name} is not defined");
+        let settings = receiver.settings.values().flat_map(|text| use_of.captures_iter(text));
+        let used: Vec<_> = settings.map(|found| found[1].to_owned()).collect();
+        assert_eq!(used.len(), 2, "a title and a message");
+        for name in used {
+            assert!(template.text.contains(&format!("{{{{ define \"{name}\"")), "{name} is not defined");
         }
     }
     assert!(contact_points.iter().all(|point| point.org_id == 1));
