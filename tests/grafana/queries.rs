@@ -174,9 +174,9 @@ fn language(asker: &Value) -> Language {
 pub(crate) struct Parsed {
     /// Where the query does not fit the grammar.
     pub(crate) error: Option<String>,
-    /// Every metric that a PromQL query selects.
+    /// Every metric that a query of Prometheus selects.
     pub(crate) metrics: Vec<String>,
-    /// Every label that a PromQL query names.
+    /// Every label that a query of Prometheus names.
     pub(crate) labels: Vec<String>,
 }
 

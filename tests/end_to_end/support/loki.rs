@@ -1,9 +1,8 @@
-//! A real Loki: OTLP in, LogQL out.
+//! A real Loki, which takes log records by OTLP.
 
 use std::net::SocketAddr;
 use std::process::Command;
 
-use serde_json::Value;
 use tempfile::TempDir;
 
 use super::process::{Process, free_address, tool};
@@ -12,8 +11,7 @@ use super::wait;
 /// A running Loki with its defaults, but for where its files and addresses are and that it does not wait for other ones.
 #[derive(Debug)]
 pub(crate) struct Loki {
-    address: SocketAddr,
-    client: reqwest::Client,
+    pub(crate) address: SocketAddr,
     process: Process,
     _dir: TempDir,
 }
@@ -55,9 +53,9 @@ impl Loki {
         // Another test may have done so already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().timeout(wait::DEADLINE).build().expect("a client");
-        let loki = Self { address, client, process, _dir: dir };
+        let loki = Self { address, process, _dir: dir };
         wait::until("Loki to be ready", || async {
-            let answer = loki.client.get(format!("http://{address}/ready")).send().await;
+            let answer = client.get(format!("http://{address}/ready")).send().await;
             assert!(loki.process.finished_output().is_none(), "Loki ended:\n{}", loki.process.output());
             answer.ok().filter(|answer| answer.status().is_success()).map(|_| ())
         })
@@ -68,20 +66,5 @@ impl Loki {
     /// Where log records go, as the exporter's configuration has it with `protocol: http/protobuf`.
     pub(crate) fn endpoint(&self) -> String {
         format!("http://{}/otlp", self.address)
-    }
-
-    /// The answer of its API to a path with parameters, or what it has against them.
-    pub(crate) async fn ask(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Value, String> {
-        let encode = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
-        let parameters: Vec<_> = parameters.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
-        let url = format!("http://{}/loki/api/v1/{path}?{}", self.address, parameters.join("&"));
-        let answer = self.client.get(url).send().await.expect("Loki answers");
-        let (status, body) = (answer.status(), answer.text().await.expect("a body"));
-        if !status.is_success() {
-            return Err(format!("{status}: {body}"));
-        }
-        let body: Value = serde_json::from_str(&body).map_err(|error| format!("{error}: {body}"))?;
-        assert_eq!(body["status"], "success", "{body}");
-        Ok(body["data"].clone())
     }
 }
