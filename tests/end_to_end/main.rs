@@ -25,6 +25,7 @@ mod metrics_table;
 mod prometheus;
 #[path = "../grafana/queries.rs"]
 mod queries;
+mod rule_names;
 mod signatures;
 mod store;
 mod support;

@@ -1,6 +1,14 @@
-//! What stands in `grafana/`, without a running exporter: its form, its links, and every query by the grammar of its language.
+//! What is in `grafana/`, without a running exporter: the alert rules in their shapes, the files around them, and the dashboards with
+//! every query by the grammar of its language.
 //!
-//! The tools they need are put into `.tools/` by `make tools`. What the queries answer is in `tests/end_to_end/dashboards.rs`.
+//! What the dashboards' queries answer is in `tests/end_to_end/dashboards.rs`.
 
 mod dashboards;
+mod prometheus;
+mod provisioning;
 mod queries;
+mod rendered;
+mod rules;
+mod runbooks;
+mod shapes;
+mod thresholds;

@@ -118,15 +118,25 @@ impl Prometheus {
 
     /// The answer to an instant query; none when it has no series.
     pub(crate) async fn ask(&self, query: &str) -> Option<f64> {
-        let url = format!("http://{}/api/v1/query?query={}", self.address, percent_encode(query));
-        let answer = self.client.get(url).send().await.unwrap_or_else(|error| panic!("{query}: {error}"));
-        let body = answer.text().await.expect("a body");
-        let body: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+        let body = self.get("query", query).await;
         assert_eq!(body["status"], "success", "{query}: {body}");
         let series = body["data"]["result"].as_array().expect("a vector");
         assert!(series.len() <= 1, "{query} gives several series: {body}");
         let value = series.first()?["value"][1].as_str().expect("a value is text");
         Some(value.parse().expect("a value is a number"))
+    }
+
+    /// The syntax tree of a query, which release 2 does not tell; else what is wrong with it.
+    pub(crate) async fn parse(&self, query: &str) -> Result<serde_json::Value, String> {
+        let mut body = self.get("parse_query", query).await;
+        if body["status"] == "success" { Ok(body["data"].take()) } else { Err(body["error"].to_string()) }
+    }
+
+    async fn get(&self, endpoint: &str, query: &str) -> serde_json::Value {
+        let url = format!("http://{}/api/v1/{endpoint}?query={}", self.address, percent_encode(query));
+        let answer = self.client.get(url).send().await.unwrap_or_else(|error| panic!("{query}: {error}"));
+        let body = answer.text().await.expect("a body");
+        serde_json::from_str(&body).expect("JSON")
     }
 
     /// Waits until a query is answered with something `wanted`, and gives it.
