@@ -54,7 +54,8 @@ impl Loki {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().timeout(wait::DEADLINE).build().expect("a client");
         let loki = Self { address, process, _dir: dir };
-        wait::until("Loki to be ready", || async {
+        // It starts two dozen parts, one after the other.
+        wait::until_within(4 * wait::DEADLINE, "Loki to be ready", || async {
             let answer = client.get(format!("http://{address}/ready")).send().await;
             assert!(loki.process.finished_output().is_none(), "Loki ended:\n{}", loki.process.output());
             answer.ok().filter(|answer| answer.status().is_success()).map(|_| ())
