@@ -15,6 +15,7 @@ mod cardinality;
 mod collector;
 mod configuration;
 mod crash;
+mod dashboards;
 mod delivery;
 mod disk;
 mod duplicates;
@@ -22,6 +23,8 @@ mod framing;
 mod metrics_page;
 mod metrics_table;
 mod prometheus;
+#[path = "../grafana/queries.rs"]
+mod queries;
 mod rule_names;
 mod signatures;
 mod store;

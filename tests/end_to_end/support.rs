@@ -5,6 +5,7 @@ pub(crate) mod collector;
 pub(crate) mod event;
 pub(crate) mod exporter;
 pub(crate) mod faults;
+pub(crate) mod loki;
 pub(crate) mod namespace;
 pub(crate) mod post;
 pub(crate) mod process;

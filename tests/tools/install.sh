@@ -12,13 +12,15 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 tools=$root/.tools
 bin=$tools/bin
-default_set=(prometheus2 prometheus3 alertmanager victoriametrics pint otelcol sdk-python sdk-node wrk ip cargo-deny)
+default_set=(prometheus2 prometheus3 alertmanager victoriametrics pint otelcol sdk-python sdk-node wrk ip cargo-deny loki
+  dashboard-linter grammars)
 
 # Debian's programs: the upstream version is pinned, and Debian's security fixes to it are welcome.
 prometheus2_version=2.42.0
 alertmanager_version=0.25.0
 wrk_version=4.1.0
 cargo_deny_version=0.20.2
+dashboard_linter_version=0.2.0
 
 # The others are pinned where their package manager wants it, and read from there.
 from_file() { sed -nE "s/$1/\1/p" "$root/$2" | head -n 1; }
@@ -38,6 +40,9 @@ version_of() {
     wrk) echo "$wrk_version" ;;
     ip) echo system ;;
     cargo-deny) echo "$cargo_deny_version" ;;
+    loki) from_file '.*github.com\/grafana\/loki\/v3 v([0-9.]+).*' tests/tools/loki/go.mod ;;
+    dashboard-linter) echo "$dashboard_linter_version" ;;
+    grammars) from_file '.*"@grafana\/lezer-logql": "([0-9.]+)".*' tests/grafana/grammar/package.json ;;
     *) die "no such tool: $1 (known: ${default_set[*]})" ;;
   esac
 }
@@ -50,6 +55,9 @@ inputs_of() {
     otelcol) cat "$root/tests/tools/otelcol.yaml" ;;
     sdk-python) cat "$root/tests/sdk/requirements.txt" ;;
     sdk-node) cat "$root"/tests/sdk/package{,-lock}.json ;;
+    loki) cat "$root"/tests/tools/loki/go.{mod,sum} ;;
+    dashboard-linter) cat "$root/tests/tools/dashboard-linter/v2.go" ;;
+    grammars) cat "$root"/tests/grafana/grammar/package{,-lock}.json ;;
   esac
 }
 
@@ -183,6 +191,36 @@ install_cargo-deny() {
   rm -rf "$work"
 }
 
+install_loki() {
+  cd "$root/tests/tools/loki"
+  CGO_ENABLED=0 go build -trimpath \
+    -ldflags "-s -w -X github.com/grafana/loki/v3/pkg/util/build.Version=$(version_of loki)" \
+    -o "$bin/loki" github.com/grafana/loki/v3/cmd/loki
+}
+
+# By its own go.mod and go.sum, so with the replacement in them, and without its reader of V2 dashboards: see v2.go.
+install_dashboard-linter() {
+  local work source
+  work=$(mktemp -d)
+  # Outside the repository, where no go.mod of ours is in reach.
+  cd "$work"
+  source=$(go mod download -json "github.com/grafana/dashboard-linter@v$(version_of dashboard-linter)" |
+    sed -nE 's/.*"Dir": "(.*)".*/\1/p')
+  cp -r "$source/." .
+  chmod -R u+w .
+  cp "$root/tests/tools/dashboard-linter/v2.go" lint/v2.go
+  CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o "$bin/dashboard-linter" .
+  rm -rf "$work"
+}
+
+# Grafana's grammar of LogQL and Prometheus' of PromQL, as their query editors have them.
+install_grammars() {
+  mkdir -p "$tools/grammars"
+  cp "$root"/tests/grafana/grammar/package{,-lock}.json "$tools/grammars/"
+  cd "$tools/grammars"
+  npm ci --ignore-scripts --no-audit --no-fund
+}
+
 # Runs what was installed: a tool that does not start here must fail now, and not in the middle of the tests.
 check() {
   case $1 in
@@ -195,6 +233,8 @@ check() {
     # wrk exits 1 for --version, but only after it has printed it.
     wrk) { "$bin/wrk" --version || true; } | grep -F "$wrk_version" ;;
     ip) "$bin/ip" -Version ;;
+    dashboard-linter) "$bin/dashboard-linter" rules ;;
+    grammars) echo '[{"language": "LogQL", "query": "{a=\"b\"}"}]' | node "$root/tests/grafana/grammar/parse.js" ;;
     *) "$bin/$1" --version ;;
   esac
 }

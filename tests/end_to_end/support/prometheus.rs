@@ -45,7 +45,7 @@ pub(crate) use with_each_release;
 pub(crate) struct Prometheus {
     process: Process,
     release: Release,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     client: reqwest::Client,
     dir: TempDir,
     // After the process, which lives in it.
