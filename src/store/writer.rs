@@ -29,9 +29,9 @@ use crate::metrics::event_series::SeriesLabels;
 /// The most commands of one group.
 const GROUP_MAX: usize = 256;
 
-/// How long a group waits for requests under way to join it, in steps: a millisecond at most.
+/// How long a group waits for others to join it, in steps: two milliseconds at most.
 const LINGER_STEP: Duration = Duration::from_micros(100);
-const LINGER_STEPS: u32 = 10;
+const LINGER_STEPS: u32 = 20;
 
 /// Bytes written to the log between two checkpoints in the background.
 const NUDGE_BYTES: usize = 8 << 20;
@@ -71,6 +71,7 @@ pub(super) struct Writer {
     bytes: u64,
     log_bytes: usize,
     nudged_at: usize,
+    last_group: usize,
     checkpointer: Checkpointer,
 }
 
@@ -105,6 +106,7 @@ impl Writer {
             bytes: 0,
             log_bytes: 0,
             nudged_at: 0,
+            last_group: 0,
         }
     }
 
@@ -129,22 +131,30 @@ impl Writer {
         }
     }
 
-    /// Waits a moment for requests that are under way already: one sync for them all costs less than one for each half.
+    /// Waits a moment for requests that are under way already, or about to be: one sync for them all costs less than one for
+    /// each half.
     ///
-    /// A request that is alone is never kept waiting.
-    fn let_others_join(&self, received: &mut Vec<Command>, commands: &mut mpsc::Receiver<Command>) {
+    /// Those who were in the last group have their answer now and may well be back; once nobody comes, nobody is waited for. A
+    /// request that is alone, and was before, is never kept waiting.
+    fn let_others_join(&mut self, received: &mut Vec<Command>, commands: &mut mpsc::Receiver<Command>) {
         let under_way = || usize::try_from(self.metrics.families().requests_in_flight.get()).unwrap_or(0);
+        let mut expected = self.last_group;
         for _ in 0..LINGER_STEPS {
-            if received.len() >= under_way().min(GROUP_MAX) {
-                return;
+            if received.len() >= under_way().max(expected).min(GROUP_MAX) {
+                break;
             }
+            let before = received.len();
             std::thread::park_timeout(LINGER_STEP);
             while received.len() < GROUP_MAX
                 && let Ok(command) = commands.try_recv()
             {
                 received.push(command);
             }
+            if received.len() == before {
+                expected = 0;
+            }
         }
+        self.last_group = received.len();
     }
 
     /// Does everything that waits; true when it is time to end.

@@ -136,13 +136,12 @@ impl<'a> Payload<'a> {
     pub(super) fn into_raw(self, redaction: Redaction) -> (Option<Box<RawValue>>, bool) {
         let kept = match redaction {
             Redaction::Strict => return (None, false),
-            Redaction::None => String::from_utf8(self.text.to_vec()).ok(),
+            // A line feed would end the event's line in the store; JSON may hold one between its tokens.
+            Redaction::None => String::from_utf8(self.text.to_vec()).ok().map(|text| without_line_ends(&text)),
             Redaction::Standard => redact_json(self.text).ok(),
         };
-        // A line feed would end the event's line in the store; JSON may hold one between its tokens.
-        let one_line = kept.map(|text| if text.contains(['\n', '\r']) { without_line_ends(&text) } else { text });
         let fits = |text: String| RawValue::from_string(text).ok().filter(|raw| raw.get().len() <= PAYLOAD_BYTES_MAX);
-        match one_line {
+        match kept {
             Some(text) if text.len() <= PAYLOAD_BYTES_MAX => (fits(text), false),
             Some(text) => (without_webhook(&text).and_then(fits), true),
             None => (None, true),

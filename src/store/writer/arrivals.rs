@@ -99,8 +99,13 @@ impl Kind {
 
 /// The JSON text of an event or an entry; one line, because JSON writes line feeds as `\n`.
 pub(super) fn document_of(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("strings, numbers and JSON values become JSON")
+    let mut document = Vec::with_capacity(DOCUMENT_BYTES);
+    serde_json::to_writer(&mut document, value).expect("strings, numbers and JSON values become JSON");
+    String::from_utf8(document).expect("JSON is text")
 }
+
+/// What most documents fit into, so that they need not grow while they are written.
+const DOCUMENT_BYTES: usize = 2048;
 
 /// What is committed together.
 #[derive(Debug, Default)]
