@@ -13,6 +13,9 @@ use crate::level::Level;
 /// The counter that is read.
 const METRIC: &str = "twilio_debugger_events_total";
 
+/// What every page of an exporter has: the counter itself has no series before the first event.
+const MARK: &str = "twilio_debugger_exporter_build_info";
+
 /// How long an event that was answered 2xx may take to show up. It is counted before the answer; what takes time is a network
 /// that forgets an exporter's predecessor.
 const COUNTED_TIMEOUT: Duration = Duration::from_secs(15);
@@ -50,8 +53,8 @@ impl Counter {
         let answer = answer.error_for_status().map_err(failed)?;
         let page = answer.text().await.map_err(failed)?;
         // Another program's page would otherwise read as an exporter that counts nothing.
-        if !page.contains(METRIC) {
-            return Err(CommandError::Failed(format!("the metrics page has no {METRIC}: it is not an exporter's")));
+        if !page.contains(MARK) {
+            return Err(CommandError::Failed(format!("the metrics page has no {MARK}: it is not an exporter's")));
         }
         Ok(self.value_on(&page))
     }
@@ -83,7 +86,8 @@ impl Counter {
                 has(&self.level) && self.codes.iter().any(|code| has(code))
             })
             .filter_map(|(_, value)| value.trim().parse::<f64>().ok())
-            .sum()
+            // The sum of nothing is -0, which reads oddly.
+            .fold(0.0, |sum, value| sum + value)
     }
 }
 
