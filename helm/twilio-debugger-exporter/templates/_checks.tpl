@@ -129,9 +129,35 @@ otlp.tls.certKey names a key of a Secret: set otlp.tls.existingSecret to that Se
 {{- end }}
 {{- end }}
 
+{{- define "twilio-debugger-exporter.faultsOfRules" -}}
+{{- $seen := list }}
+{{- range $index, $entry := .Values.rules.thresholds }}
+{{- $key := list (get $entry "code" | default "" | toString) $entry.level $entry.window ($entry.threshold | int64) | toJson }}
+{{- if has $key $seen }}
+rules.thresholds[{{ $index }}] {{ toJson $entry }} has the code, level, window and threshold of another entry: take one of the two out.
+{{- end }}
+{{- $seen = append $seen $key }}
+{{- end }}
+{{- $known := list }}
+{{- range list "events" "thresholds" "insights" "health" "silence" }}
+{{- $text := include "twilio-debugger-exporter.ruleFile" (dict "root" $ "file" .) }}
+{{- range (index (fromYaml $text).groups 0).rules }}{{ $known = append $known .alert }}{{ end }}
+{{- end }}
+{{- range concat .Values.rules.disabled (keys .Values.rules.severities | sortAlpha) | uniq }}
+{{- if not (has . $known) }}
+rules.disabled and rules.severities know no alert {{ quote . }}: set one of {{ $known | uniq | sortAlpha | join ", " }}.
+{{- end }}
+{{- end }}
+{{- with .Values.grafanaAlerts.operator }}
+{{- if and .folderRef .folderUID }}
+grafanaAlerts.operator has folderRef and folderUID: set one of them.
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "twilio-debugger-exporter.checks" -}}
 {{- $faults := list }}
-{{- range list "Twilio" "Config" "Workload" "Exposure" }}
+{{- range list "Twilio" "Config" "Workload" "Exposure" "Rules" }}
 {{- $faults = concat $faults (include (printf "twilio-debugger-exporter.faultsOf%s" .) $ | splitList "\n") }}
 {{- end }}
 {{- with $faults | compact }}{{ join "\n" . | printf "\n%s" | fail }}{{ end }}

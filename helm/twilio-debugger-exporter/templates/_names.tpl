@@ -40,9 +40,9 @@ app.kubernetes.io/instance: {{ .Release.Name | trunc 63 | trimSuffix "-" }}
 {{- merge $own (.Values.commonLabels | default dict) | toYaml }}
 {{- end }}
 
-{{/* The metadata of an object. Takes a dict: root, and optionally name, namespace, labels, annotations. */}}
+{{/* The metadata of an object. Takes a dict: root, and optionally name, namespace, labels and annotations, which win over ours. */}}
 {{- define "twilio-debugger-exporter.metadata" -}}
-{{- $labels := merge (dict) (include "twilio-debugger-exporter.labels" .root | fromYaml) (.labels | default dict) }}
+{{- $labels := merge (dict) (.labels | default dict) (include "twilio-debugger-exporter.labels" .root | fromYaml) }}
 {{- $annotations := merge (dict) (.annotations | default dict) (.root.Values.commonAnnotations | default dict) }}
 name: {{ .name | default (include "twilio-debugger-exporter.fullname" .root) }}
 namespace: {{ .namespace | default (include "twilio-debugger-exporter.namespace" .root) }}
