@@ -11,7 +11,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::config::{CONFIG_VARIABLE, Environment, Sources};
 use crate::error_code::ErrorCode;
@@ -63,6 +63,8 @@ pub enum Command {
     Events(Events),
     /// Export stored events once more
     Replay(Replay),
+    /// Print the alert rules, for Prometheus or for Grafana
+    Rules(Rules),
 }
 
 /// `serve`.
@@ -219,6 +221,58 @@ pub struct Replay {
     flags: SettingFlags<Export>,
 }
 
+/// `rules`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "A list of thresholds is YAML, one entry a line; without a code, all codes together; `each`: every code on its own:
+  - {code: \"11200\", level: error, window: 15m, threshold: 5, severity: critical}
+level: error, warning, any; window: 5m, 15m, 1h, 12h, 24h; severity: critical, warning, info
+
+Examples:
+  twilio-debugger-exporter rules --thresholds thresholds.yaml > twilio-debugger-exporter.rules.yaml
+  twilio-debugger-exporter rules --format grafana --datasource-uid PBFA97CFB590B2093 --with events"
+)]
+pub struct Rules {
+    /// The shape: a Prometheus rule file, a Grafana provisioning file, or one that deletes those rules again
+    #[arg(long, value_enum, default_value_t = RulesFormat::Prometheus)]
+    pub format: RulesFormat,
+    /// The value of the label `job` under which the exporter is scraped
+    #[arg(long, value_name = "NAME", default_value = "twilio-debugger-exporter")]
+    pub job: String,
+    /// The list of thresholds [default: three that suit most accounts]
+    #[arg(long, value_name = "FILE")]
+    pub thresholds: Option<PathBuf>,
+    /// Groups that are left out unless named here, separated by commas
+    #[arg(long, value_enum, value_name = "GROUPS", value_delimiter = ',')]
+    pub with: Vec<OptInGroup>,
+    /// Where the runbooks are, one `<AlertName>.md` each [default: this project's]
+    #[arg(long, value_name = "URL")]
+    pub runbook_url: Option<String>,
+    /// The uid of the Prometheus data source, for Grafana [default: prometheus]
+    #[arg(long, value_name = "UID")]
+    pub datasource_uid: Option<String>,
+}
+
+/// A shape of the alert rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RulesFormat {
+    /// A rule file that Prometheus and others of its kind read
+    Prometheus,
+    /// Grafana-managed rules, as a provisioning file
+    Grafana,
+    /// A provisioning file that deletes those rules
+    GrafanaDelete,
+}
+
+/// A group of rules that not everybody wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OptInGroup {
+    /// An alert for every single error or warning
+    Events,
+    /// An alert when nothing came for a day
+    Silence,
+}
+
 impl Cli {
     /// The command, and the sources that its settings are read from.
     #[must_use]
@@ -253,7 +307,7 @@ impl Command {
         match self {
             Self::Serve(serve) => serve.flags.values(),
             Self::Check(check) => check.flags.values(),
-            Self::Send(_) => &flags::NONE,
+            Self::Send(_) | Self::Rules(_) => &flags::NONE,
             Self::Verify(verify) => verify.flags.values(),
             Self::Demo(demo) => demo.flags.values(),
             Self::Events(events) => events.flags.values(),

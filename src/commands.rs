@@ -8,6 +8,7 @@ mod demo;
 mod destination;
 mod events;
 mod replay;
+mod rules;
 mod sample;
 mod send;
 mod verify;
@@ -53,6 +54,7 @@ pub fn run(command: Command, sources: Sources) -> ExitCode {
         Command::Send(send) => send::run(&send, &sources, &mut io::stdout().lock()),
         Command::Events(events) => events::run(&events, &sources, &mut io::stdout().lock()),
         Command::Replay(replay) => replay::run(&replay, &sources, &mut io::stdout().lock()),
+        Command::Rules(rules) => rules::run(&rules, &mut io::stdout().lock()),
         Command::Demo(_) => demo::run(&sources, &mut io::stdout().lock()),
     };
     let result = result.and_then(|code| io::stdout().flush().map(|()| code).map_err(CommandError::from));

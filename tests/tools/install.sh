@@ -12,10 +12,11 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 tools=$root/.tools
 bin=$tools/bin
-default_set=(prometheus2 prometheus3 otelcol sdk-python sdk-node wrk ip cargo-deny)
+default_set=(prometheus2 prometheus3 alertmanager victoriametrics pint otelcol sdk-python sdk-node wrk ip cargo-deny)
 
 # Debian's programs: the upstream version is pinned, and Debian's security fixes to it are welcome.
 prometheus2_version=2.42.0
+alertmanager_version=0.25.0
 wrk_version=4.1.0
 cargo_deny_version=0.20.2
 
@@ -28,6 +29,9 @@ version_of() {
     # The Go module calls 3.15.0 v0.315.0.
     prometheus3) from_file '.*github.com\/prometheus\/prometheus v0\.([0-9.]+).*' tests/tools/prometheus/go.mod |
       sed -E 's/^([0-9])([0-9]{2})\./\1.\2./; s/\.0([0-9])\./.\1./' ;;
+    alertmanager) echo "$alertmanager_version" ;;
+    victoriametrics) from_file '.*github.com\/VictoriaMetrics\/VictoriaMetrics v([0-9.]+).*' tests/tools/victoriametrics/go.mod ;;
+    pint) from_file '.*github.com\/cloudflare\/pint v([0-9.]+).*' tests/tools/pint/go.mod ;;
     otelcol) from_file '^ +version: *([0-9.]+).*' tests/tools/otelcol.yaml ;;
     sdk-python) from_file '^twilio==([0-9.]+).*' tests/sdk/requirements.txt ;;
     sdk-node) from_file '.*"twilio": "([0-9.]+)".*' tests/sdk/package.json ;;
@@ -42,6 +46,7 @@ version_of() {
 inputs_of() {
   case $1 in
     prometheus3) cat "$root"/tests/tools/prometheus/go.{mod,sum} ;;
+    victoriametrics | pint) cat "$root/tests/tools/$1"/go.{mod,sum} ;;
     otelcol) cat "$root/tests/tools/otelcol.yaml" ;;
     sdk-python) cat "$root/tests/sdk/requirements.txt" ;;
     sdk-node) cat "$root"/tests/sdk/package{,-lock}.json ;;
@@ -98,6 +103,30 @@ install_prometheus3() {
   CGO_ENABLED=0 go build -trimpath -tags remove_all_sd \
     -ldflags "-s -w -X github.com/prometheus/common/version.Version=$(version_of prometheus3)" \
     -o "$bin/prometheus3" github.com/prometheus/prometheus/cmd/prometheus
+}
+
+install_alertmanager() {
+  extract "$tools/alertmanager" "prometheus-alertmanager=$alertmanager_version*"
+  ln -sf ../alertmanager/usr/bin/prometheus-alertmanager "$bin/alertmanager"
+  ln -sf ../alertmanager/usr/bin/amtool "$bin/amtool"
+}
+
+# go_tools FOLDER VARIABLE PACKAGE...: builds the packages of a module below tests/tools/, and tells them their version.
+go_tools() {
+  local folder=$1 version="-X $2=v$(version_of "$1")"
+  shift 2
+  cd "$root/tests/tools/$folder"
+  CGO_ENABLED=0 go build -trimpath -ldflags "-s -w $version" -o "$bin/" "$@"
+}
+
+# Debian's is of before keep_firing_for.
+install_victoriametrics() {
+  local module=github.com/VictoriaMetrics/VictoriaMetrics
+  go_tools victoriametrics "$module/lib/buildinfo.Version" "$module/app/victoria-metrics" "$module/app/vmalert"
+}
+
+install_pint() {
+  go_tools pint main.version github.com/cloudflare/pint/cmd/pint
 }
 
 install_otelcol() {
@@ -158,6 +187,9 @@ install_cargo-deny() {
 check() {
   case $1 in
     prometheus2) "$bin/prometheus2" --version && "$bin/promtool" --version ;;
+    alertmanager) "$bin/alertmanager" --version && "$bin/amtool" --version ;;
+    victoriametrics) "$bin/victoria-metrics" --version && "$bin/vmalert" --version ;;
+    pint) "$bin/pint" version ;;
     sdk-python) "$tools/python/bin/python" "$root/tests/sdk/sign.py" </dev/null ;;
     sdk-node) node "$root/tests/sdk/sign.js" </dev/null ;;
     # wrk exits 1 for --version, but only after it has printed it.
