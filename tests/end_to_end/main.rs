@@ -11,6 +11,7 @@
     reason = "the page's numbers are counts, whole and far below 2^53"
 )]
 
+mod alerting;
 mod cardinality;
 mod collector;
 mod configuration;

