@@ -6,6 +6,7 @@
 mod bad_input;
 mod both_helms;
 mod chart;
+mod configuration;
 mod exposure;
 mod grafana_files;
 mod package;
