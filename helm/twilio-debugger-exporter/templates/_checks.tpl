@@ -18,10 +18,8 @@ values of a wrong kind are the schema's.
 twilio.publicUrl is not set: set it to the URL that stands in Twilio's console, for example https://hooks.example.com/twilio.
 {{- end }}
 {{- range $urls }}
-{{- if not (regexMatch "^(?i)https?://[^/?#\\s]+" .) }}
-twilio.publicUrl {{ quote . }} is no URL: set it to the whole URL that stands in Twilio's console, from https:// on.
-{{- else if regexMatch "^[^/]+//[^/?#]*@" . }}
-twilio.publicUrl holds a user name or a password, which Twilio does not sign: leave them out here and keep them in Twilio's console.
+{{- with include "twilio-debugger-exporter.faultOfUrl" (dict "url" . "schemes" "https?://") | trim }}
+twilio.publicUrl {{ . }}: set it to the whole URL that stands in Twilio's console, from https:// on and without user name and password.
 {{- end }}
 {{- end }}
 {{- $accounts := include "twilio-debugger-exporter.accounts" . | fromJsonArray }}
@@ -118,6 +116,12 @@ serviceMonitor.enabled and podMonitor.enabled are both true: set one of them to 
 {{- with .Values.podDisruptionBudget }}
 {{- if and .enabled (kindIs "invalid" .maxUnavailable) (kindIs "invalid" .minAvailable) }}
 podDisruptionBudget has neither maxUnavailable nor minAvailable: set one of them.
+{{- end }}
+{{- end }}
+{{- with .Values.otlp.endpoint }}
+{{- $schemes := ternary "(https?://)?" "https?://" (eq $.Values.otlp.protocol "grpc") }}
+{{- with include "twilio-debugger-exporter.faultOfUrl" (dict "url" . "schemes" $schemes) | trim }}
+otlp.endpoint {{ . }}: set it to the collector's URL, for example http://otel-collector.monitoring.svc:4317; credentials are headers.
 {{- end }}
 {{- end }}
 {{- if and .Values.otlp.existingSecretHeaders (not .Values.otlp.existingSecret) }}

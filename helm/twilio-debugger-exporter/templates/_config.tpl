@@ -19,7 +19,7 @@
 {{- define "twilio-debugger-exporter.webhookPaths" -}}
 {{- $paths := list }}
 {{- range include "twilio-debugger-exporter.publicUrls" . | fromJsonArray }}
-{{- $paths = append $paths ((urlParse .).path | default "/") }}
+{{- $paths = append $paths ((include "twilio-debugger-exporter.url" . | fromJson).path | default "/") }}
 {{- end }}
 {{- $paths | uniq | toJson }}
 {{- end }}
