@@ -137,7 +137,8 @@ fn each_is_refused_in_one_sentence_that_says_what_to_set() {
 fn every_fault_is_named_in_one_run() {
     for program in HELMS {
         let refusal = refusal(program, &["twilio.publicUrl=", "replicas=3", "ingress.enabled=true"]);
-        let begins: Vec<_> = sentences(&refusal).iter().map(|line| line.split(' ').next().unwrap_or_default()).collect();
+        let begins: Vec<_> =
+            sentences(&refusal).iter().map(|line| line.split(' ').next().unwrap_or_default()).collect();
         assert_eq!(begins, ["twilio.publicUrl", "replicas", "ingress.hosts"], "{refusal}");
     }
 }

@@ -30,7 +30,7 @@ fn the_copies_are_equal_to_their_source() {
         assert!(source.len() >= 3, "{:?}", source.keys());
         assert!(source.keys().eq(copies.keys()), "{folder}: {:?} and {:?}", source.keys(), copies.keys());
         for (name, text) in &source {
-            assert!(text == &copies[name], "{name}: run cp grafana/{folder}/{name} helm/twilio-debugger-exporter/{folder}/");
+            assert!(text == &copies[name], "{name} differs: run `make chart-files`");
         }
     }
 }
@@ -53,7 +53,8 @@ fn every_dashboard_arrives_as_it_is() {
         assert!(map.to_string().len() < 1024 * 1024, "{name}");
     }
     let dashboards = chart::of_kind(&objects, "GrafanaDashboard");
-    let mut given: Vec<_> = dashboards.iter().map(|object| object["spec"]["json"].as_str().expect("JSON").trim_end()).collect();
+    let mut given: Vec<_> =
+        dashboards.iter().map(|object| object["spec"]["json"].as_str().expect("JSON").trim_end()).collect();
     given.sort_unstable();
     let mut wanted: Vec<_> = source.values().map(|text| text.trim_end()).collect();
     wanted.sort_unstable();
@@ -67,7 +68,10 @@ fn the_alerts_for_grafana_are_those_that_the_rules_command_prints() {
     let file = |values: Value| -> Value {
         let objects = objects_of(&values);
         let maps = chart::of_kind(&objects, "ConfigMap").into_iter();
-        let texts: Vec<_> = maps.filter(|map| map["metadata"]["labels"]["grafana_alert"] == "1").map(|map| map["data"].clone()).collect();
+        let texts: Vec<_> = maps
+            .filter(|map| map["metadata"]["labels"]["grafana_alert"] == "1")
+            .map(|map| map["data"].clone())
+            .collect();
         assert_eq!(texts.len(), 1, "one ConfigMap of alerts");
         let (_, text) = texts[0].as_object().and_then(|data| data.iter().next()).expect("a file");
         chart::yaml(text.as_str().expect("text"))
@@ -87,7 +91,8 @@ fn the_alerts_for_grafana_are_those_that_the_rules_command_prints() {
 fn the_operator_gets_the_same_alerts() {
     let objects = objects_of(&json!({"grafanaAlerts": {"operator": {"enabled": true}}, "rules": {"events": true}}));
     let printed = printed(&["--format", "grafana", "--with", "events"]);
-    let wanted: BTreeMap<_, _> = printed["groups"].as_array().expect("groups").iter().map(|group| (group["name"].to_string(), group)).collect();
+    let wanted: BTreeMap<_, _> =
+        printed["groups"].as_array().expect("groups").iter().map(|group| (group["name"].to_string(), group)).collect();
     let given = chart::of_kind(&objects, "GrafanaAlertRuleGroup");
     assert_eq!(given.len(), wanted.len());
     for group in given {
@@ -96,7 +101,10 @@ fn the_operator_gets_the_same_alerts() {
         let mut rules = source["rules"].clone();
         for rule in rules.as_array_mut().expect("rules") {
             let rule = rule.as_object_mut().expect("a rule");
-            for (file, operator) in [("missing_series_evals_to_resolve", "missingSeriesEvalsToResolve"), ("keep_firing_for", "keepFiringFor")] {
+            for (file, operator) in [
+                ("missing_series_evals_to_resolve", "missingSeriesEvalsToResolve"),
+                ("keep_firing_for", "keepFiringFor"),
+            ] {
                 if let Some(value) = rule.remove(file) {
                     rule.insert(operator.to_owned(), value);
                 }
@@ -104,6 +112,9 @@ fn the_operator_gets_the_same_alerts() {
         }
         assert_eq!(group["spec"]["rules"], rules, "{}", group["spec"]["name"]);
         let folder = group["spec"]["folderRef"].as_str().expect("a folder");
-        assert!(chart::of_kind(&objects, "GrafanaFolder").iter().any(|found| found["metadata"]["name"] == folder), "{folder}");
+        assert!(
+            chart::of_kind(&objects, "GrafanaFolder").iter().any(|found| found["metadata"]["name"] == folder),
+            "{folder}"
+        );
     }
 }

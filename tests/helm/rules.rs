@@ -67,7 +67,10 @@ fn the_job_of_the_rules_is_the_one_that_is_scraped() {
         let labelled = if monitor == "podMonitor" {
             &chart::workload(&objects)["spec"]["template"]
         } else {
-            chart::of_kind(&objects, "Service").into_iter().find(|s| s["spec"]["ports"][0]["name"] == "telemetry").expect("a service")
+            chart::of_kind(&objects, "Service")
+                .into_iter()
+                .find(|s| s["spec"]["ports"][0]["name"] == "telemetry")
+                .expect("a service")
         };
         let job = labelled["metadata"]["labels"][label].as_str().expect("the label");
         let mut selectors = 0;
@@ -110,7 +113,8 @@ fn promtool_takes_the_rules_of_every_shape() {
             let file = tempfile::NamedTempFile::new().expect("a scratch file");
             fs::write(file.path(), rule["spec"].to_string()).expect("writable");
             let mut promtool = Command::new(chart::tool("promtool"));
-            let out = chart::succeed(promtool.args(["check", "rules", "--lint=all", "--lint-fatal"]).arg(file.path()), "");
+            let out =
+                chart::succeed(promtool.args(["check", "rules", "--lint=all", "--lint-fatal"]).arg(file.path()), "");
             assert!(out.contains("rules found"), "{}: {out}", shape.name);
             seen += 1;
         }
@@ -122,14 +126,21 @@ fn promtool_takes_the_rules_of_every_shape() {
 fn values_choose_severities_labels_and_what_is_left_out() {
     let rules = |values: Value| -> Vec<Value> {
         let groups = groups(&objects_of(&json!({"prometheusRule": {"enabled": true}, "rules": values})));
-        groups.as_array().into_iter().flatten().flat_map(|group| group["rules"].as_array().cloned().expect("rules")).collect()
+        groups
+            .as_array()
+            .into_iter()
+            .flatten()
+            .flat_map(|group| group["rules"].as_array().cloned().expect("rules"))
+            .collect()
     };
     let all = rules(json!({}));
     let down = "TwilioDebuggerExporterDown";
     let changed = rules(json!({"severities": {down: "info"}, "labels": {"team": "voice"}}));
     assert_eq!(all.len(), changed.len());
     assert!(changed.iter().all(|rule| rule["labels"]["team"] == "voice"), "{changed:#?}");
-    let severity = |rules: &[Value]| rules.iter().find(|rule| rule["alert"] == down).map(|rule| rule["labels"]["severity"].clone());
+    let severity = |rules: &[Value]| {
+        rules.iter().find(|rule| rule["alert"] == down).map(|rule| rule["labels"]["severity"].clone())
+    };
     assert_eq!(severity(&changed), Some("info".into()));
     assert_ne!(severity(&all), Some("info".into()));
     let without = rules(json!({"disabled": [down]}));
