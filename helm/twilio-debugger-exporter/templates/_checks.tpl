@@ -18,8 +18,11 @@ values of a wrong kind are the schema's.
 twilio.publicUrl is not set: set it to the URL that stands in Twilio's console, for example https://hooks.example.com/twilio.
 {{- end }}
 {{- range $urls }}
-{{- with include "twilio-debugger-exporter.faultOfUrl" (dict "url" . "schemes" "https?://") | trim }}
-twilio.publicUrl {{ . }}: set it to the whole URL that stands in Twilio's console, from https:// on and without user name and password.
+{{- $fault := include "twilio-debugger-exporter.faultOfUrl" (dict "url" . "schemes" "https?://") | trim }}
+{{- if eq $fault "userinfo" }}
+twilio.publicUrl holds a user name or a password, which Twilio does not sign: leave them out here and keep them in Twilio's console.
+{{- else if $fault }}
+twilio.publicUrl {{ quote . }} is no URL: set it to the whole URL that stands in Twilio's console, from https:// on.
 {{- end }}
 {{- end }}
 {{- $accounts := include "twilio-debugger-exporter.accounts" . | fromJsonArray }}
@@ -120,8 +123,11 @@ podDisruptionBudget has neither maxUnavailable nor minAvailable: set one of them
 {{- end }}
 {{- with .Values.otlp.endpoint }}
 {{- $schemes := ternary "(https?://)?" "https?://" (eq $.Values.otlp.protocol "grpc") }}
-{{- with include "twilio-debugger-exporter.faultOfUrl" (dict "url" . "schemes" $schemes) | trim }}
-otlp.endpoint {{ . }}: set it to the collector's URL, for example http://otel-collector.monitoring.svc:4317; credentials are headers.
+{{- $fault := include "twilio-debugger-exporter.faultOfUrl" (dict "url" . "schemes" $schemes) | trim }}
+{{- if eq $fault "userinfo" }}
+otlp.endpoint holds a user name or a password: leave them out, and set otlp.existingSecretHeaders to send them as a header.
+{{- else if $fault }}
+otlp.endpoint {{ quote . }} is no URL: set it to the collector's, for example http://otel-collector.monitoring.svc:4317.
 {{- end }}
 {{- end }}
 {{- if and .Values.otlp.existingSecretHeaders (not .Values.otlp.existingSecret) }}

@@ -17,14 +17,14 @@
 {{- end }}
 
 {{/*
-The fault of a URL that nobody can send to, as the end of a sentence; nothing for a good one. The same characters are refused as the exporter
-refuses, and a user name or a password is not repeated. Takes a dict: url, schemes (the pattern of what comes before the host).
+What is wrong with a URL: "userinfo", so that nobody repeats a password, or "invalid", by the same characters as the exporter refuses; nothing for
+a good one. Takes a dict: url, schemes (the pattern of what comes before the host).
 */}}
 {{- define "twilio-debugger-exporter.faultOfUrl" -}}
 {{- $host := "(\\[[0-9A-Fa-f:.]+\\]|[^]\\s/?#@:\"<>\\\\^`{|}[]+)" }}
 {{- if regexMatch "^([^/]*//)?[^/?#]*@" .url }}
-holds a user name or a password
+userinfo
 {{- else if not (regexMatch (printf "^(?i)%s%s(:[0-9]{1,5})?([/?#][^\\s\"<>\\\\^`{|}]*)?$" .schemes $host) .url) }}
-{{ quote .url }} is no URL
+invalid
 {{- end }}
 {{- end }}
