@@ -4,8 +4,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 install := tests/tools/install.sh
 deny := .tools/bin/cargo-deny
+chart := helm/twilio-debugger-exporter
 
-.PHONY: help build tools test lint bench clean-tools
+.PHONY: help build tools test lint bench chart-files chart-readme clean-tools
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +44,16 @@ bench: ## Measure the release binary end to end, under load from wrk
 	$(install) wrk
 	cargo build --release --locked
 	cargo bench --locked --bench end_to_end
+
+chart-files: ## Copy rules and dashboards into the Helm chart, which cannot read outside its folder
+	rm -rf $(chart)/rules $(chart)/dashboards
+	mkdir $(chart)/rules $(chart)/dashboards
+	cp grafana/rules/*.yaml $(chart)/rules/
+	cp grafana/dashboards/*.json $(chart)/dashboards/
+
+chart-readme: ## Make the chart's README of its template and the comments of values.yaml
+	$(install) helm-docs
+	.tools/bin/helm-docs --chart-search-root $(chart) --sort-values-order file
 
 clean-tools: ## Remove .tools/
 	rm -rf .tools

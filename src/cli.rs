@@ -105,6 +105,7 @@ pub struct Check {
 Examples:
   twilio-debugger-exporter send http://127.0.0.1:8080/twilio --sign-url https://hooks.example.com/twilio
   twilio-debugger-exporter send https://hooks.example.com/twilio --level warning --error-code 30007 --count 100 --rate 10
+  twilio-debugger-exporter send http://127.0.0.1:8080/twilio --expect-counted http://127.0.0.1:9979/metrics
   twilio-debugger-exporter send https://hooks.example.com/twilio --file event.json --auth-token-file token")]
 pub struct Send {
     /// The URL to post to
@@ -139,6 +140,9 @@ pub struct Send {
     /// Sign this URL instead of the one posted to
     #[arg(long, value_name = "URL")]
     pub sign_url: Option<String>,
+    /// Wait until the exporter's metrics at this URL count the events; fail if they do not
+    #[arg(long, value_name = "URL", conflicts_with_all = ["sid", "file"])]
+    pub expect_counted: Option<String>,
 }
 
 /// `verify`.

@@ -4,6 +4,7 @@
 //! usage or configuration. A reader that goes away (`events | head`) is no failure. No command prints a secret.
 
 mod check;
+mod counted;
 mod demo;
 mod destination;
 mod events;

@@ -16,6 +16,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, USER_AGENT, WWW_AUTHENTICATE};
 use reqwest::{Client, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::counted::Counter;
 use super::sample::{Sample, fresh_sid};
 use super::{CommandError, block_on, sentence};
 use crate::account::Account;
@@ -27,7 +28,7 @@ use crate::sid::{AccountSid, EventSid};
 /// How long Twilio waits for an answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Sends; 0 if every answer was 2xx, else 1.
+/// Sends; 0 if every answer was 2xx and, where that is asked for, every event was counted, else 1.
 pub(super) fn run(send: &cli::Send, sources: &Sources, out: &mut impl Write) -> Result<ExitCode, CommandError> {
     let accounts = load(sources, Need::Accounts)?.settings.accounts;
     let sample = send.file.as_deref().map(|file| {
@@ -92,6 +93,13 @@ impl<'a> Plan<'a> {
         let pause = self.send.rate.map(|rate| Duration::from_secs_f64((1.0 / rate).min(86_400.0)));
         let mut ticks = pause.map(tokio::time::interval);
         let mut tally = Tally::default();
+        let send = self.send;
+        let counter = send.expect_counted.as_deref().map(|url| Counter::new(url, send.level, send.error_code));
+        let counter = counter.transpose()?;
+        let before = match &counter {
+            Some(counter) => counter.value().await?,
+            None => 0.0,
+        };
         let started = Instant::now();
         for _ in 0..self.send.count {
             if let Some(ticks) = &mut ticks {
@@ -105,7 +113,15 @@ impl<'a> Plan<'a> {
             out.flush()?;
         }
         tally.summary(started.elapsed(), out)?;
-        Ok(if tally.accepted == self.send.count { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        if tally.accepted < send.count {
+            return Ok(ExitCode::FAILURE);
+        }
+        if let Some(counter) = counter {
+            #[expect(clippy::cast_precision_loss, reason = "as exact as the counter itself")]
+            let line = counter.rise(before, send.count as f64).await?;
+            writeln!(out, "{line}")?;
+        }
+        Ok(ExitCode::SUCCESS)
     }
 }
 

@@ -11,6 +11,7 @@
     reason = "the page's numbers are counts, whole and far below 2^53"
 )]
 
+mod alerting;
 mod cardinality;
 mod collector;
 mod configuration;
@@ -26,6 +27,7 @@ mod prometheus;
 #[path = "../grafana/queries.rs"]
 mod queries;
 mod rule_names;
+mod sending;
 mod signatures;
 mod store;
 mod support;

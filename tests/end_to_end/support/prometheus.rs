@@ -3,12 +3,15 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::alertmanager::Alertmanager;
 use super::exporter::Exporter;
 use super::namespace::Namespace;
 use super::process::{Process, free_address, tool};
+use super::scrape::Scrape;
 use super::wait;
 
 /// The versions that users have: Debian's, and a current one.
@@ -58,6 +61,9 @@ pub(crate) struct Setup {
     release: Release,
     replica: String,
     namespace: Option<Namespace>,
+    interval: Duration,
+    rules: Option<String>,
+    alertmanager: Option<SocketAddr>,
 }
 
 impl Setup {
@@ -73,6 +79,24 @@ impl Setup {
         self
     }
 
+    /// Lets it scrape and evaluate at another interval than a second, in whole seconds.
+    pub(crate) fn every(mut self, interval: Duration) -> Self {
+        self.interval = interval;
+        self
+    }
+
+    /// Gives it a rule file.
+    pub(crate) fn evaluating(mut self, rules: &str) -> Self {
+        self.rules = Some(rules.to_owned());
+        self
+    }
+
+    /// Lets it send its alerts there.
+    pub(crate) fn notifying(mut self, alertmanager: &Alertmanager) -> Self {
+        self.alertmanager = Some(alertmanager.address);
+        self
+    }
+
     /// Starts it and waits until it answers queries.
     pub(crate) async fn scraping(self, exporter: &Exporter) -> Prometheus {
         let dir = tempfile::tempdir().expect("a temporary folder");
@@ -83,11 +107,22 @@ impl Setup {
             address.set_ip(namespace.inside.into());
             target.set_ip(namespace.outside.into());
         }
-        let config = format!(
-            "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\n  external_labels: {{replica: {}}}\n\
+        let interval = self.interval.as_secs();
+        let mut config = format!(
+            "global:\n  scrape_interval: {interval}s\n  scrape_timeout: 1s\n  evaluation_interval: {interval}s\n  \
+             external_labels: {{replica: {}}}\n\
              scrape_configs:\n  - job_name: exporter\n    static_configs: [{{targets: [\"{target}\"]}}]\n",
             self.replica
         );
+        if let Some(rules) = &self.rules {
+            std::fs::write(dir.path().join("rules.yml"), rules).expect("writable");
+            config.push_str("rule_files: [rules.yml]\n");
+        }
+        if let Some(alertmanager) = self.alertmanager {
+            let target =
+                format!("alerting: {{alertmanagers: [{{static_configs: [{{targets: [\"{alertmanager}\"]}}]}}]}}\n");
+            config.push_str(&target);
+        }
         std::fs::write(dir.path().join("prometheus.yml"), config).expect("writable");
         let process = spawn(self.release, self.namespace.as_ref(), dir.path(), address);
         // Another test may have done so already.
@@ -113,30 +148,72 @@ fn spawn(release: Release, namespace: Option<&Namespace>, dir: &Path, address: S
 impl Prometheus {
     /// A Prometheus of this release, on this machine's address.
     pub(crate) fn of(release: Release) -> Setup {
-        Setup { release, replica: "a".to_owned(), namespace: None }
+        let interval = Duration::from_secs(1);
+        Setup { release, replica: "a".to_owned(), namespace: None, interval, rules: None, alertmanager: None }
     }
 
     /// The answer to an instant query; none when it has no series.
     pub(crate) async fn ask(&self, query: &str) -> Option<f64> {
-        let body = self.get("query", query).await;
-        assert_eq!(body["status"], "success", "{query}: {body}");
-        let series = body["data"]["result"].as_array().expect("a vector");
-        assert!(series.len() <= 1, "{query} gives several series: {body}");
-        let value = series.first()?["value"][1].as_str().expect("a value is text");
-        Some(value.parse().expect("a value is a number"))
+        let series = self.ask_for_one(query).await?;
+        Some(number(&series["value"][1]))
+    }
+
+    /// The samples of a range selector with one series, such as `up[1m]`: seconds since 1970, and the value.
+    pub(crate) async fn samples(&self, query: &str) -> Vec<(f64, f64)> {
+        let Some(series) = self.ask_for_one(query).await else { return Vec::new() };
+        let samples = series["values"].as_array().expect("a range selector has several values");
+        samples.iter().map(|sample| (sample[0].as_f64().expect("a time"), number(&sample[1]))).collect()
+    }
+
+    async fn ask_for_one(&self, query: &str) -> Option<serde_json::Value> {
+        let data = self.get(&format!("/api/v1/query?query={}", percent_encode(query))).await;
+        let series = data["result"].as_array().expect("a vector or a matrix");
+        assert!(series.len() <= 1, "{query} gives several series: {data}");
+        series.first().cloned()
+    }
+
+    /// Every alert that is pending or firing.
+    pub(crate) async fn alerts(&self) -> Vec<serde_json::Value> {
+        self.get("/api/v1/alerts").await["alerts"].as_array().expect("a list").clone()
+    }
+
+    async fn get(&self, target: &str) -> serde_json::Value {
+        let mut body = self.body(target).await;
+        assert_eq!(body["status"], "success", "{target}: {body}");
+        body["data"].take()
+    }
+
+    async fn body(&self, target: &str) -> serde_json::Value {
+        serde_json::from_str(&self.page(target).await).expect("JSON")
+    }
+
+    async fn page(&self, target: &str) -> String {
+        let answer = self.client.get(format!("http://{}{target}", self.address)).send().await;
+        answer.unwrap_or_else(|error| panic!("{target}: {error}")).text().await.expect("a body")
+    }
+
+    /// Waits until every rule group has been evaluated some more times, none of them in vain.
+    pub(crate) async fn evaluations(&self, more: u32) {
+        let own = || async { Scrape::parse(&self.page("/metrics").await) };
+        let iterations = |page: &Scrape| -> Vec<(String, f64)> {
+            let series = page.samples.iter();
+            let series = series.filter(|(name, _)| name.starts_with("prometheus_rule_group_iterations_total{"));
+            series.map(|(name, count)| (name.clone(), *count)).collect()
+        };
+        let before = iterations(&own().await);
+        assert!(!before.is_empty(), "no rule group");
+        wait::until("evaluations", || async {
+            let now = own().await;
+            assert_eq!(now.sum("prometheus_rule_evaluation_failures_total"), 0.0);
+            before.iter().all(|(group, count)| now.get(group) >= Some(count + f64::from(more))).then_some(())
+        })
+        .await;
     }
 
     /// The syntax tree of a query, which release 2 does not tell; else what is wrong with it.
     pub(crate) async fn parse(&self, query: &str) -> Result<serde_json::Value, String> {
-        let mut body = self.get("parse_query", query).await;
+        let mut body = self.body(&format!("/api/v1/parse_query?query={}", percent_encode(query))).await;
         if body["status"] == "success" { Ok(body["data"].take()) } else { Err(body["error"].to_string()) }
-    }
-
-    async fn get(&self, endpoint: &str, query: &str) -> serde_json::Value {
-        let url = format!("http://{}/api/v1/{endpoint}?query={}", self.address, percent_encode(query));
-        let answer = self.client.get(url).send().await.unwrap_or_else(|error| panic!("{query}: {error}"));
-        let body = answer.text().await.expect("a body");
-        serde_json::from_str(&body).expect("JSON")
     }
 
     /// Waits until a query is answered with something `wanted`, and gives it.
@@ -194,6 +271,10 @@ impl Prometheus {
     async fn answers(&mut self) {
         self.process.line_with("Server is ready to receive web requests").await;
     }
+}
+
+fn number(text: &serde_json::Value) -> f64 {
+    text.as_str().expect("a value is text").parse().expect("a value is a number")
 }
 
 fn percent_encode(text: &str) -> String {
