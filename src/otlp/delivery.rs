@@ -80,11 +80,15 @@ impl From<StoreGone> for Stopped {
 pub async fn deliver(backlog: Backlog, client: Client, metrics: Arc<Metrics>, mut stop: watch::Receiver<bool>) {
     let records_max = client.batch_records_max;
     let mut exporter = Exporter::new(&client, Some(metrics), backlog.clone(), Patience::default(), stop.clone());
-    exporter.look().await;
+    let mut answered = false;
     loop {
         let events = tokio::select! {
             events = backlog.unsent(records_max) => events,
             () = turned(&mut stop) => return,
+            () = exporter.look_until_answered(), if !answered => {
+                answered = true;
+                continue;
+            }
         };
         let outcome = match events {
             Ok(events) => exporter.export(events).await,
@@ -151,12 +155,21 @@ impl<'a, S: Settle> Exporter<'a, S> {
         Self { client, metrics, settle, patience, stop, held: false }
     }
 
-    /// Asks the destination once how it is, so that `otlp_up` means something before the first event.
-    async fn look(&mut self) {
-        let answer = self.client.send(Vec::new()).await;
-        self.note(&answer);
-        if let Answer::Later { detail, .. } = answer {
-            tracing::warn!(detail, "the otlp endpoint does not answer yet; events wait in the store");
+    /// Asks the destination how it is until it is well, so that `otlp_up` means something before the first event.
+    async fn look_until_answered(&mut self) {
+        let mut first = true;
+        loop {
+            let answer = self.client.send(Vec::new()).await;
+            self.note(&answer);
+            let detail = match answer {
+                Answer::Later { detail, .. } | Answer::Destination { detail } => detail,
+                _ => return,
+            };
+            if first {
+                tracing::warn!(detail, "the otlp endpoint does not answer yet; events wait in the store");
+                first = false;
+            }
+            tokio::time::sleep(self.patience.probe_interval).await;
         }
     }
 
