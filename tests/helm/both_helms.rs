@@ -46,7 +46,7 @@ fn every_template_is_rendered_by_a_shape() {
             let name = path.strip_prefix(chart::folder()).expect("below the chart").to_string_lossy().into_owned();
             if path.is_dir() {
                 folders.push(path);
-            } else if name.ends_with(".yaml") {
+            } else if path.extension().is_some_and(|extension| extension == "yaml") {
                 templates.insert(name);
             }
         }

@@ -192,9 +192,15 @@ pub(crate) fn pod_specs(objects: &[Value]) -> Vec<(String, &Value)> {
 pub(crate) fn walk<'a>(value: &'a Value, way: &str, visit: &mut impl FnMut(&str, &'a Value)) {
     visit(way, value);
     match value {
-        Value::Object(fields) => fields.iter().for_each(|(key, inner)| walk(inner, &format!("{way}.{key}"), visit)),
+        Value::Object(fields) => {
+            for (key, inner) in fields {
+                walk(inner, &format!("{way}.{key}"), visit);
+            }
+        }
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(at, inner)| walk(inner, &format!("{way}[{at}]"), visit))
+            for (at, inner) in items.iter().enumerate() {
+                walk(inner, &format!("{way}[{at}]"), visit);
+            }
         }
         _ => {}
     }

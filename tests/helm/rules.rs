@@ -75,7 +75,7 @@ fn the_job_of_the_rules_is_the_one_that_is_scraped() {
         let job = labelled["metadata"]["labels"][label].as_str().expect("the label");
         let mut selectors = 0;
         chart::walk(&groups(&objects), "", &mut |way, value| {
-            if let Some(expression) = value.as_str().filter(|_| way.ends_with(".expr")) {
+            if let Some(expression) = value.as_str().filter(|_| way.rsplit('.').next() == Some("expr")) {
                 assert!(expression.contains(&format!("job=\"{job}\"")), "{monitor}: {way}: {expression}");
                 selectors += 1;
             }

@@ -30,7 +30,7 @@ fn wrapper(folder: &Path, values: &Value) {
     chart::succeed(&mut package, "");
 }
 
-fn least(more: Value) -> Value {
+fn least(more: &Value) -> Value {
     let mut values = json!({
         "enabled": true,
         "twilio": {
@@ -56,8 +56,8 @@ fn it_renders_inside_another_chart_with_global_values() {
                 "storageClass": "fast",
                 "security": {"allowInsecureImages": true},
             },
-            "twilio-debugger-exporter": least(json!({})),
-            "hooks": least(json!({"prometheusRule": {"enabled": true}})),
+            "twilio-debugger-exporter": least(&json!({})),
+            "hooks": least(&json!({"prometheusRule": {"enabled": true}})),
         }),
     );
     // In a file of values and not in the wrapper's own: of those Helm 4 ignores a null for a dependency.
@@ -101,7 +101,7 @@ fn a_typo_below_the_name_of_the_dependency_is_refused() {
     let folder = tempfile::tempdir().expect("a scratch folder");
     wrapper(
         folder.path(),
-        &json!({"twilio-debugger-exporter": least(json!({"ingres": {}})), "hooks": least(json!({}))}),
+        &json!({"twilio-debugger-exporter": least(&json!({"ingres": {}})), "hooks": least(&json!({}))}),
     );
     for program in HELMS {
         let refusal = chart::template(program, folder.path(), &[]).expect_err("renders a typo");

@@ -13,7 +13,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 tools=$root/.tools
 bin=$tools/bin
 default_set=(prometheus2 prometheus3 alertmanager victoriametrics pint otelcol sdk-python sdk-node wrk ip cargo-deny loki
-  dashboard-linter grammars helm3 helm4 helm-unittest helm-docs kubernetes-validate crds checkov)
+  dashboard-linter grammars helm3 helm4 helm-unittest helm-docs kubernetes-validate crds checkov etcd kube-apiserver)
 
 # Debian's programs: the upstream version is pinned, and Debian's security fixes to it are welcome.
 prometheus2_version=2.42.0
