@@ -5,7 +5,7 @@ SHELL := /bin/bash
 install := tests/tools/install.sh
 deny := .tools/bin/cargo-deny
 
-.PHONY: help build tools test lint bench clean-tools
+.PHONY: help build tools test lint screenshots bench clean-tools
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,11 @@ lint: ## Check formatting, lints, documentation and dependencies
 	else \
 	  echo "advisories not checked: the RustSec database is out of reach"; \
 	fi
+
+screenshots: ## Draw the dashboards' pictures for the README, from a day fed to the real servers
+	$(install) prometheus2 prometheus3 loki sdk-python matplotlib fonts
+	cargo build --locked
+	.tools/matplotlib/bin/python tests/screenshots
 
 bench: ## Measure the release binary end to end, under load from wrk
 	$(install) wrk

@@ -13,7 +13,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 tools=$root/.tools
 bin=$tools/bin
 default_set=(prometheus2 prometheus3 alertmanager victoriametrics pint otelcol sdk-python sdk-node wrk ip cargo-deny loki
-  dashboard-linter grammars)
+  dashboard-linter grammars matplotlib fonts)
 
 # Debian's programs: the upstream version is pinned, and Debian's security fixes to it are welcome.
 prometheus2_version=2.42.0
@@ -21,6 +21,7 @@ alertmanager_version=0.25.0
 wrk_version=4.1.0
 cargo_deny_version=0.20.2
 dashboard_linter_version=0.2.0
+fonts_version=4.0
 
 # The others are pinned where their package manager wants it, and read from there.
 from_file() { sed -nE "s/$1/\1/p" "$root/$2" | head -n 1; }
@@ -40,6 +41,8 @@ version_of() {
     wrk) echo "$wrk_version" ;;
     ip) echo system ;;
     cargo-deny) echo "$cargo_deny_version" ;;
+    matplotlib) from_file '^matplotlib==([0-9.]+).*' tests/screenshots/requirements.txt ;;
+    fonts) echo "$fonts_version" ;;
     loki) from_file '.*github.com\/grafana\/loki\/v3 v([0-9.]+).*' tests/tools/loki/go.mod ;;
     dashboard-linter) echo "$dashboard_linter_version" ;;
     grammars) from_file '.*"@grafana\/lezer-logql": "([0-9.]+)".*' tests/grafana/grammar/package.json ;;
@@ -54,6 +57,7 @@ inputs_of() {
     victoriametrics | pint) cat "$root/tests/tools/$1"/go.{mod,sum} ;;
     otelcol) cat "$root/tests/tools/otelcol.yaml" ;;
     sdk-python) cat "$root/tests/sdk/requirements.txt" ;;
+    matplotlib) cat "$root/tests/screenshots/requirements.txt" ;;
     sdk-node) cat "$root"/tests/sdk/package{,-lock}.json ;;
     loki) cat "$root"/tests/tools/loki/go.{mod,sum} ;;
     dashboard-linter) cat "$root/tests/tools/dashboard-linter/v2.go" ;;
@@ -163,6 +167,17 @@ install_sdk-node() {
   npm ci --ignore-scripts --no-audit --no-fund
 }
 
+install_matplotlib() {
+  rm -rf "$tools/matplotlib"
+  python3 -m venv "$tools/matplotlib"
+  "$tools/matplotlib/bin/pip" install --disable-pip-version-check --no-deps --only-binary :all: -r "$root/tests/screenshots/requirements.txt"
+}
+
+# Inter, for the pictures of the dashboards.
+install_fonts() {
+  extract "$tools/fonts" "fonts-inter=$fonts_version*"
+}
+
 install_wrk() {
   extract "$tools/wrk" "wrk=$wrk_version*" libluajit-5.1-2
   wrapper wrk "$tools/wrk/usr/bin/wrk" "$tools/wrk"
@@ -230,6 +245,8 @@ check() {
     pint) "$bin/pint" version ;;
     sdk-python) "$tools/python/bin/python" "$root/tests/sdk/sign.py" </dev/null ;;
     sdk-node) node "$root/tests/sdk/sign.js" </dev/null ;;
+    matplotlib) "$tools/matplotlib/bin/python" "$root/tests/screenshots" --help ;;
+    fonts) [[ -s $tools/fonts/usr/share/fonts/opentype/inter/Inter-Regular.otf ]] ;;
     # wrk exits 1 for --version, but only after it has printed it.
     wrk) { "$bin/wrk" --version || true; } | grep -F "$wrk_version" ;;
     ip) "$bin/ip" -Version ;;
