@@ -26,6 +26,7 @@ mod prometheus;
 #[path = "../grafana/queries.rs"]
 mod queries;
 mod rule_names;
+mod screenshots;
 mod signatures;
 mod store;
 mod support;
