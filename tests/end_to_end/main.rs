@@ -27,6 +27,7 @@ mod prometheus;
 #[path = "../grafana/queries.rs"]
 mod queries;
 mod rule_names;
+mod screenshots;
 mod sending;
 mod signatures;
 mod store;

@@ -13,7 +13,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 tools=$root/.tools
 bin=$tools/bin
 default_set=(prometheus2 prometheus3 alertmanager victoriametrics pint otelcol sdk-python sdk-node wrk ip cargo-deny loki
-  dashboard-linter grammars helm3 helm4 helm-unittest helm-docs kubernetes-validate crds checkov etcd kube-apiserver)
+  dashboard-linter grammars matplotlib fonts helm3 helm4 helm-unittest helm-docs kubernetes-validate crds checkov etcd kube-apiserver)
 
 # Debian's programs: the upstream version is pinned, and Debian's security fixes to it are welcome.
 prometheus2_version=2.42.0
@@ -32,6 +32,7 @@ helm4_version=4.3.1
 # The Go modules that contain the definitions of the operators' and the Gateway API's objects.
 prometheus_operator_version=0.85.0
 gateway_api_version=1.6.3
+fonts_version=4.0
 
 # The others are pinned where their package manager wants it, and read from there.
 from_file() { sed -nE "s/$1/\1/p" "$root/$2" | head -n 1; }
@@ -51,6 +52,8 @@ version_of() {
     wrk) echo "$wrk_version" ;;
     ip) echo system ;;
     cargo-deny) echo "$cargo_deny_version" ;;
+    matplotlib) from_file '^matplotlib==([0-9.]+).*' tests/screenshots/requirements.txt ;;
+    fonts) echo "$fonts_version" ;;
     loki) from_file '.*github.com\/grafana\/loki\/v3 v([0-9.]+).*' tests/tools/loki/go.mod ;;
     dashboard-linter) echo "$dashboard_linter_version" ;;
     grammars) from_file '.*"@grafana\/lezer-logql": "([0-9.]+)".*' tests/grafana/grammar/package.json ;;
@@ -76,6 +79,7 @@ inputs_of() {
     victoriametrics | pint | helm-unittest | helm-docs | kube-apiserver) cat "$root/tests/tools/$1"/go.{mod,sum} ;;
     otelcol) cat "$root/tests/tools/otelcol.yaml" ;;
     sdk-python) cat "$root/tests/sdk/requirements.txt" ;;
+    matplotlib) cat "$root/tests/screenshots/requirements.txt" ;;
     sdk-node) cat "$root"/tests/sdk/package{,-lock}.json ;;
     loki) cat "$root"/tests/tools/loki/go.{mod,sum} ;;
     dashboard-linter) cat "$root/tests/tools/dashboard-linter/v2.go" ;;
@@ -183,6 +187,17 @@ install_sdk-node() {
   cp "$root"/tests/sdk/package{,-lock}.json "$tools/node/"
   cd "$tools/node"
   npm ci --ignore-scripts --no-audit --no-fund
+}
+
+install_matplotlib() {
+  rm -rf "$tools/matplotlib"
+  python3 -m venv "$tools/matplotlib"
+  "$tools/matplotlib/bin/pip" install --disable-pip-version-check --no-deps --only-binary :all: -r "$root/tests/screenshots/requirements.txt"
+}
+
+# Inter, for the pictures of the dashboards.
+install_fonts() {
+  extract "$tools/fonts" "fonts-inter=$fonts_version*"
 }
 
 install_wrk() {
@@ -319,6 +334,8 @@ check() {
     pint) "$bin/pint" version ;;
     sdk-python) "$tools/python/bin/python" "$root/tests/sdk/sign.py" </dev/null ;;
     sdk-node) node "$root/tests/sdk/sign.js" </dev/null ;;
+    matplotlib) "$tools/matplotlib/bin/python" "$root/tests/screenshots" --help ;;
+    fonts) [[ -s $tools/fonts/usr/share/fonts/opentype/inter/Inter-Regular.otf ]] ;;
     # wrk exits 1 for --version, but only after it has printed it.
     wrk) { "$bin/wrk" --version || true; } | grep -F "$wrk_version" ;;
     ip) "$bin/ip" -Version ;;
