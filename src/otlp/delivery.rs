@@ -160,6 +160,10 @@ impl<'a, S: Settle> Exporter<'a, S> {
         let mut first = true;
         loop {
             let answer = self.client.send(Vec::new()).await;
+            if answer.is_about_records() {
+                // It is there; that there are no records in it is no failure of anything.
+                return self.up(true);
+            }
             self.note(&answer);
             let detail = match answer {
                 Answer::Later { detail, .. } | Answer::Destination { detail } => detail,
@@ -180,7 +184,7 @@ impl<'a, S: Settle> Exporter<'a, S> {
         while let Some(mut batch) = batches.pop() {
             let mut answer = self.send_until_answered(|| batch.records()).await?;
             if batch.len() == 1 && answer.is_about_records() {
-                self.wait_for_a_good_destination().await?;
+                self.wait_for_a_good_destination(&answer).await?;
                 answer = self.send_until_answered(|| batch.records()).await?;
             }
             match answer {
@@ -238,14 +242,15 @@ impl<'a, S: Settle> Exporter<'a, S> {
         }
     }
 
-    /// Waits until the destination takes a request without records.
+    /// Waits until the destination takes a request without records, or refuses it for a reason of its own.
     ///
-    /// One that refuses even that has a fault of its own, a quota that is used up or a compression it cannot read: what it says
-    /// of a lone record proves nothing. So a record is judged only by an answer that comes after this.
-    async fn wait_for_a_good_destination(&mut self) -> Result<(), Stopped> {
+    /// One that answers it with the words of `refusal` has a fault that is no record's, a quota that is used up or a compression
+    /// it cannot read: what it says of a lone record proves nothing. So a record is judged only by an answer that comes after
+    /// this. Loki refuses every request without records, but says that this is why.
+    async fn wait_for_a_good_destination(&mut self, refusal: &Answer) -> Result<(), Stopped> {
         loop {
             match self.send_until_answered(Vec::new).await? {
-                Answer::Refused { detail } | Answer::TooLarge { detail } => self.hold(&detail).await?,
+                answer if answer.finds_the_same_fault_as(refusal) => self.hold(&answer.to_string()).await?,
                 _ => return Ok(()),
             }
         }

@@ -21,6 +21,7 @@ mod delivery;
 mod disk;
 mod duplicates;
 mod framing;
+mod loki;
 mod metrics_page;
 mod metrics_table;
 mod prometheus;
