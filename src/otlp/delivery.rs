@@ -165,10 +165,7 @@ impl<'a, S: Settle> Exporter<'a, S> {
                 return self.up(true);
             }
             self.note(&answer);
-            let detail = match answer {
-                Answer::Later { detail, .. } | Answer::Destination { detail } => detail,
-                _ => return,
-            };
+            let (Answer::Later { detail, .. } | Answer::Destination { detail }) = answer else { return };
             if first {
                 tracing::warn!(detail, "the otlp endpoint does not answer yet; events wait in the store");
                 first = false;
