@@ -207,7 +207,7 @@ impl Writer {
         }
         let tally = group.tally(&self.metrics);
         match self.commit_group(&group, &tally) {
-            Ok(()) => {}
+            Ok(bytes) => self.bytes = bytes,
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
                 tracing::warn!("the disk is full: events are refused until there is room");
                 return self.refuse(group);
@@ -230,10 +230,11 @@ impl Writer {
             // The store was empty: its oldest event is one of these.
             self.note_oldest()?;
         }
-        self.measure()
+        self.weigh()
     }
 
-    fn commit_group(&mut self, group: &Group, tally: &Tally) -> rusqlite::Result<()> {
+    /// Writes a group, and gives the bytes that the store then uses.
+    fn commit_group(&mut self, group: &Group, tally: &Tally) -> rusqlite::Result<u64> {
         let now = Timestamp::now();
         let transaction = self.disk.connection.transaction()?;
         let write = Write(&transaction);
@@ -250,7 +251,9 @@ impl Writer {
         for (metric, labels, count) in &tally.rows {
             write.add_to_counter(metric, labels, *count)?;
         }
-        transaction.commit()
+        let bytes = write.bytes()?;
+        transaction.commit()?;
+        Ok(bytes)
     }
 
     /// Refuses a group for want of room.
@@ -317,9 +320,14 @@ impl Writer {
         Ok(())
     }
 
-    /// Looks how full the store is, tells inputs and metrics, and makes room before there is none.
+    /// Looks how full the store is, and weighs that.
     fn measure(&mut self) -> rusqlite::Result<()> {
         self.bytes = self.disk.bytes()?;
+        self.weigh()
+    }
+
+    /// Tells inputs and metrics how full the store is, and makes room before there is none.
+    fn weigh(&mut self) -> rusqlite::Result<()> {
         let families = self.metrics.families();
         families.store_bytes.set(i64::try_from(self.bytes).unwrap_or(i64::MAX));
         families.store_events.set(i64::try_from(self.disk.state.events).unwrap_or(i64::MAX));
