@@ -23,6 +23,7 @@ mod framing;
 mod metrics_page;
 mod metrics_table;
 mod prometheus;
+mod rule_names;
 mod signatures;
 mod store;
 mod support;
