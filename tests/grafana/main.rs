@@ -1,9 +1,19 @@
 //! What is in `grafana/`, without a running exporter: the alert rules in their shapes, and the files around them.
 
+mod bench;
+mod pint;
 mod prometheus;
+mod promtool;
 mod provisioning;
 mod rendered;
 mod rules;
 mod runbooks;
 mod shapes;
 mod thresholds;
+mod vmalert;
+
+#[allow(dead_code, reason = "the tests of the binary use the rest")]
+#[path = "../end_to_end/support/process.rs"]
+mod process;
+#[path = "../end_to_end/support/wait.rs"]
+mod wait;
