@@ -182,17 +182,11 @@ impl Prometheus {
     /// Waits until every rule group has been evaluated some more times, none of them in vain.
     pub(crate) async fn evaluations(&self, more: u32) {
         let own = || async { Scrape::parse(&self.page("/metrics").await) };
-        let iterations = |page: &Scrape| -> Vec<(String, f64)> {
-            let series = page.samples.iter();
-            let series = series.filter(|(name, _)| name.starts_with("prometheus_rule_group_iterations_total{"));
-            series.map(|(name, count)| (name.clone(), *count)).collect()
-        };
-        let before = iterations(&own().await);
-        assert!(!before.is_empty(), "no rule group");
+        let before = own().await;
         wait::until("evaluations", || async {
             let now = own().await;
             assert_eq!(now.sum("prometheus_rule_evaluation_failures_total"), 0.0);
-            before.iter().all(|(group, count)| now.get(group) >= Some(count + f64::from(more))).then_some(())
+            now.have_risen("prometheus_rule_group_iterations_total", &before, f64::from(more)).then_some(())
         })
         .await;
     }
