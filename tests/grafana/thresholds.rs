@@ -1,7 +1,7 @@
 //! Lists of thresholds: what each entry becomes, and what is refused.
 
 use crate::prometheus;
-use crate::rendered::{EVERY_FORM, run, with_thresholds};
+use crate::rendered::{EVERY_FORM, run, text, with_thresholds};
 
 /// The answer to a list that is refused.
 fn refusal(list: &str) -> String {
@@ -90,4 +90,18 @@ fn what_is_no_list_is_refused() {
     let output = run(&["--thresholds", "no-such-file.yaml"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no-such-file.yaml: cannot be read"));
+}
+
+/// What people copy first.
+#[test]
+fn the_lists_in_the_readmes_are_accepted() {
+    for (readme, entries) in [("README.md", 1), ("grafana/README.md", 3)] {
+        let readme = text(readme);
+        let list = readme.split("```yaml\n").skip(1).filter_map(|block| block.split("```").next());
+        let list: Vec<_> = list.filter(|block| block.starts_with("# thresholds.yaml")).collect();
+        let [list] = list[..] else { panic!("one list") };
+        let file = prometheus::parse(&with_thresholds("prometheus", list));
+        let group = file.groups.iter().find(|group| group.name == "twilio-debugger-thresholds").expect("the group");
+        assert_eq!(group.rules.len(), entries);
+    }
 }
