@@ -7,6 +7,7 @@ mod promtool;
 mod provisioning;
 mod rendered;
 mod rules;
+mod runbook_claims;
 mod runbooks;
 mod shapes;
 mod thresholds;
