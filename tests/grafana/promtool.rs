@@ -89,7 +89,7 @@ fn every_threshold_of_the_list_is_seen_to_fire() {
     for (_, rule) in thresholds {
         let fires =
             |alert: &&ExpectedAlert| rule.labels.iter().all(|label| alert.exp_labels.get(label.0) == Some(label.1));
-        assert!(seen.iter().any(|alert| fires(alert)), "{:?}", rule.labels);
+        assert!(seen.iter().any(fires), "{:?}", rule.labels);
     }
 }
 
