@@ -6,6 +6,7 @@ mod prometheus;
 mod promtool;
 mod provisioning;
 mod rendered;
+mod routes;
 mod rules;
 mod runbook_claims;
 mod runbooks;

@@ -93,6 +93,16 @@ fn every_threshold_of_the_list_is_seen_to_fire() {
     }
 }
 
+/// So what the unit tests say of errors holds of warnings.
+#[test]
+fn a_warning_is_counted_as_an_error_is() {
+    let everything = prometheus::parse(&everything());
+    let rule = |name: &str| everything.rules().find(|(_, rule)| rule.alert == name).expect("a rule").1;
+    let (error, warning) = (rule("TwilioDebuggerErrorEvent"), rule("TwilioDebuggerWarningEvent"));
+    assert_eq!(warning.expr, error.expr.replace("level=\"error\"", "level=\"warning\""));
+    assert_eq!((&warning.pending, &warning.keep_firing_for), (&error.pending, &error.keep_firing_for));
+}
+
 /// A part of a rule that could go without a test noticing would be one that nobody needs, or that nobody has tested.
 #[test]
 fn without_any_part_of_how_events_are_counted_a_unit_test_fails() {
