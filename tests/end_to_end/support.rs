@@ -17,6 +17,7 @@ pub(crate) mod scrape;
 #[allow(dead_code, reason = "the unit tests of the delivery loop use the rest")]
 pub(crate) mod scripted;
 pub(crate) mod sdk;
+pub(crate) mod victoriametrics;
 pub(crate) mod wait;
 
 pub(crate) use alertmanager::Alertmanager;
@@ -24,3 +25,4 @@ pub(crate) use event::{ACCOUNT, Event, TOKEN};
 pub(crate) use exporter::Exporter;
 pub(crate) use prometheus::{Prometheus, Release};
 pub(crate) use scrape::Scrape;
+pub(crate) use victoriametrics::VictoriaMetrics;

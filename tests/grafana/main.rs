@@ -3,12 +3,24 @@
 //!
 //! What the dashboards' queries answer is in `tests/end_to_end/dashboards.rs`.
 
+mod bench;
 mod dashboards;
+mod pint;
 mod prometheus;
+mod promtool;
 mod provisioning;
 mod queries;
 mod rendered;
+mod routes;
 mod rules;
+mod runbook_claims;
 mod runbooks;
 mod shapes;
 mod thresholds;
+mod vmalert;
+
+#[allow(dead_code, reason = "the tests of the binary use the rest")]
+#[path = "../end_to_end/support/process.rs"]
+mod process;
+#[path = "../end_to_end/support/wait.rs"]
+mod wait;

@@ -61,6 +61,28 @@ fn every_alert_has_what_alerts_have() {
     }
 }
 
+/// The unit tests of `tests/grafana/promtool/events.yaml` hold how a counter's rise is taken; this holds that every rule takes it so,
+/// of one selector in one window.
+#[test]
+fn every_rise_of_a_counter_is_taken_the_same_way() {
+    let space = regex::Regex::new(r"\s+").expect("a pattern");
+    let selector = regex::Regex::new(r"max_over_time\((\w+_total\{[^}]*\})\[(\w+)\]\) -").expect("a pattern");
+    let file = prometheus::parse(&with_thresholds("prometheus", EVERY_FORM));
+    let mut rises = 0;
+    for (_, rule) in file.rules() {
+        let expr = space.replace_all(&rule.expr, " ");
+        for found in selector.captures_iter(&expr) {
+            let range = format!("{}[{}]", &found[1], &found[2]);
+            let rise = format!(
+                "( max_over_time({range}) - min_over_time({range}) unless resets({range}) > 0 ) or increase({range}) )"
+            );
+            assert!(expr.contains(&rise), "{}: {expr}", rule.alert);
+            rises += 1;
+        }
+    }
+    assert!(rises > 15, "{rises}");
+}
+
 /// One Prometheus watches many jobs; a rule of ours must not meet another's `up`.
 #[test]
 fn every_selector_names_the_job() {

@@ -17,7 +17,6 @@ default_set=(prometheus2 prometheus3 alertmanager victoriametrics pint otelcol s
 
 # Debian's programs: the upstream version is pinned, and Debian's security fixes to it are welcome.
 prometheus2_version=2.42.0
-alertmanager_version=0.25.0
 wrk_version=4.1.0
 cargo_deny_version=0.20.2
 dashboard_linter_version=0.2.0
@@ -43,7 +42,8 @@ version_of() {
     # The Go module calls 3.15.0 v0.315.0.
     prometheus3) from_file '.*github.com\/prometheus\/prometheus v0\.([0-9.]+).*' tests/tools/prometheus/go.mod |
       sed -E 's/^([0-9])([0-9]{2})\./\1.\2./; s/\.0([0-9])\./.\1./' ;;
-    alertmanager) echo "$alertmanager_version" ;;
+    # From 0.32 on its web pages, which it embeds, are not in the Go module.
+    alertmanager) from_file '.*github.com\/prometheus\/alertmanager v([0-9.]+).*' tests/tools/alertmanager/go.mod ;;
     victoriametrics) from_file '.*github.com\/VictoriaMetrics\/VictoriaMetrics v([0-9.]+).*' tests/tools/victoriametrics/go.mod ;;
     pint) from_file '.*github.com\/cloudflare\/pint v([0-9.]+).*' tests/tools/pint/go.mod ;;
     otelcol) from_file '^ +version: *([0-9.]+).*' tests/tools/otelcol.yaml ;;
@@ -76,7 +76,7 @@ inputs_of() {
     helm3) echo "$helm3_package" ;;
     helm4) echo "$helm4_package" ;;
     kubernetes-validate | checkov) cat "$root/tests/tools/$1/requirements.txt" ;;
-    victoriametrics | pint | helm-unittest | helm-docs | kube-apiserver) cat "$root/tests/tools/$1"/go.{mod,sum} ;;
+    alertmanager | victoriametrics | pint | helm-unittest | helm-docs | kube-apiserver) cat "$root/tests/tools/$1"/go.{mod,sum} ;;
     otelcol) cat "$root/tests/tools/otelcol.yaml" ;;
     sdk-python) cat "$root/tests/sdk/requirements.txt" ;;
     matplotlib) cat "$root/tests/screenshots/requirements.txt" ;;
@@ -133,16 +133,13 @@ install_prometheus2() {
 # Without service discovery for the clouds (remove_all_sd), whose clients would be most of the build; files and HTTP remain.
 # The web pages are not in the Go module; the API is.
 install_prometheus3() {
+  local program
   cd "$root/tests/tools/prometheus"
-  CGO_ENABLED=0 go build -trimpath -tags remove_all_sd \
-    -ldflags "-s -w -X github.com/prometheus/common/version.Version=$(version_of prometheus3)" \
-    -o "$bin/prometheus3" github.com/prometheus/prometheus/cmd/prometheus
-}
-
-install_alertmanager() {
-  extract "$tools/alertmanager" "prometheus-alertmanager=$alertmanager_version*"
-  ln -sf ../alertmanager/usr/bin/prometheus-alertmanager "$bin/alertmanager"
-  ln -sf ../alertmanager/usr/bin/amtool "$bin/amtool"
+  for program in prometheus promtool; do
+    CGO_ENABLED=0 go build -trimpath -tags remove_all_sd \
+      -ldflags "-s -w -X github.com/prometheus/common/version.Version=$(version_of prometheus3)" \
+      -o "$bin/${program}3" "github.com/prometheus/prometheus/cmd/$program"
+  done
 }
 
 # go_tools FOLDER VARIABLE PACKAGE...: builds the packages of a module below tests/tools/, and tells them their version.
@@ -153,10 +150,16 @@ go_tools() {
   CGO_ENABLED=0 go build -trimpath -ldflags "-s -w $version" -o "$bin/" "$@"
 }
 
+# Debian's finds its templates only where a package puts them.
+install_alertmanager() {
+  local module=github.com/prometheus
+  go_tools alertmanager "$module/common/version.Version" "$module"/alertmanager/cmd/{alertmanager,amtool}
+}
+
 # Debian's is of before keep_firing_for.
 install_victoriametrics() {
   local module=github.com/VictoriaMetrics/VictoriaMetrics
-  go_tools victoriametrics "$module/lib/buildinfo.Version" "$module/app/victoria-metrics" "$module/app/vmalert"
+  go_tools victoriametrics "$module/lib/buildinfo.Version" "$module"/app/{victoria-metrics,vmalert,vmalert-tool}
 }
 
 install_pint() {
@@ -330,7 +333,8 @@ check() {
   case $1 in
     prometheus2) "$bin/prometheus2" --version && "$bin/promtool" --version ;;
     alertmanager) "$bin/alertmanager" --version && "$bin/amtool" --version ;;
-    victoriametrics) "$bin/victoria-metrics" --version && "$bin/vmalert" --version ;;
+    prometheus3) "$bin/prometheus3" --version && "$bin/promtool3" --version ;;
+    victoriametrics) "$bin/victoria-metrics" --version && "$bin/vmalert" --version && "$bin/vmalert-tool" --version ;;
     pint) "$bin/pint" version ;;
     sdk-python) "$tools/python/bin/python" "$root/tests/sdk/sign.py" </dev/null ;;
     sdk-node) node "$root/tests/sdk/sign.js" </dev/null ;;
