@@ -62,6 +62,8 @@ impl Container {
         let mut spec: Value = serde_json::from_slice(&std::fs::read(&file).expect("written")).expect("JSON");
         fill(&mut spec, image, network, launch);
         std::fs::write(&file, spec.to_string()).expect("writable");
+        // For the clients that will ask it; another test may have done so already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let mut run = runc(folder.path());
         let process = Process::start(run.args(["run", "--bundle"]).arg(folder.path()).arg(&id));
         Self { process, id, folder }
