@@ -129,6 +129,9 @@ async fn the_pod_of_helm_test_sees_its_event_counted() {
     let status = run.process.ended().await;
     let output = wait::until("its output", || async { run.process.finished_output() }).await;
     assert_eq!(status.code(), Some(0), "{output}");
-    assert!(output.contains("counted: twilio_debugger_events_total{error_code=\"11200\",level=\"debug\"} from 0 to 1"), "{output}");
+    assert!(
+        output.contains("counted: twilio_debugger_events_total{error_code=\"11200\",level=\"debug\"} from 0 to 1"),
+        "{output}"
+    );
     drains(&exporter, container).await;
 }

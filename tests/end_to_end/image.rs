@@ -88,6 +88,7 @@ fn listing(folder: &Path, below: &Path, found: &mut Vec<String>) {
 
 /// Nothing that could be run beside the exporter, and nothing that the exporter could change but its store.
 #[test]
+#[allow(clippy::print_stdout, reason = "the size is a figure that people ask for")]
 fn the_image_holds_four_files_and_a_folder() {
     let image = Image::get();
     let mut found = Vec::new();
@@ -170,7 +171,8 @@ async fn a_mounted_file_is_in_charge() {
     let (network, volume, files) = (Namespace::new(), volume(), tempfile::tempdir().expect("a temporary folder"));
     let file = files.path().join("config.yaml");
     let listen = format!("{}:9000", network.inside);
-    fs::write(&file, format!("telemetry: {{listen: '{listen}'}}\nstore: {{dir: {STORE}/elsewhere}}\n")).expect("writable");
+    fs::write(&file, format!("telemetry: {{listen: '{listen}'}}\nstore: {{dir: {STORE}/elsewhere}}\n"))
+        .expect("writable");
     let mut launch = launch(&volume, &[]);
     let to = "/etc/twilio-debugger-exporter/config.yaml".to_owned();
     launch.mounts.push(Mount { from: file, to, read_only: true });
@@ -198,7 +200,8 @@ async fn a_container_finds_its_collector_by_name_and_trusts_it_by_its_authority(
     let collector = Collector::start_named(network.outside, &["collector.monitoring", "collector"]).await;
     let _dns = Dns::start(network.outside, &[("collector.monitoring.svc.cluster.local", network.outside)]).await;
     let files = tempfile::tempdir().expect("a temporary folder");
-    let resolv = format!("search twilio.svc.cluster.local svc.cluster.local\nnameserver {}\noptions ndots:5\n", network.outside);
+    let resolv =
+        format!("search twilio.svc.cluster.local svc.cluster.local\nnameserver {}\noptions ndots:5\n", network.outside);
     let hosts = format!("127.0.0.1 localhost\n{} collector\n", network.outside);
     // By DNS through a search list, and by a line that DNS knows nothing of.
     for (number, (name, protocol)) in

@@ -147,7 +147,8 @@ fn certificates(dir: &Path, names: &[&str]) {
     for (name, usage) in
         [("server", ExtendedKeyUsagePurpose::ServerAuth), ("client", ExtendedKeyUsagePurpose::ClientAuth)]
     {
-        let mut params = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).expect("names");
+        let mut params =
+            CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).expect("names");
         params.extended_key_usages = vec![usage];
         let key = key();
         write(&format!("{name}.pem"), params.signed_by(&key, &issuer).expect("a certificate").pem());

@@ -40,7 +40,9 @@ impl Image {
         let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut build = Command::new(repository.join("image/build.sh"));
         // What cargo has told this test of its package; build scripts take a change of it for a reason to build anew.
-        let told = |name: &str| name.starts_with("CARGO_") && !["CARGO_HOME", "CARGO_TARGET_DIR"].contains(&name);
+        let told = |name: &str| {
+            name == "OUT_DIR" || name.starts_with("CARGO_") && !["CARGO_HOME", "CARGO_TARGET_DIR"].contains(&name)
+        };
         for (name, _) in std::env::vars().filter(|(name, _)| told(name)) {
             build.env_remove(name);
         }
@@ -80,7 +82,8 @@ impl Image {
             &["--build-arg", &format!("REVISION={}", revision.trim()), "."],
         ];
         buildah(&arguments.concat());
-        let described: Value = serde_json::from_str(&buildah(&["inspect", "--type", "image", "exporter"])).expect("JSON");
+        let described: Value =
+            serde_json::from_str(&buildah(&["inspect", "--type", "image", "exporter"])).expect("JSON");
         let container = buildah(&[&["from"], &policy[..], &["exporter"]].concat());
         let root = buildah(&["mount", container.trim()]);
         Self { root: PathBuf::from(root.trim()), config: described["OCIv1"]["config"].clone(), binary, _lock: lock }

@@ -28,15 +28,15 @@ pub(crate) const NAMESPACE: &str = "twilio";
 #[derive(Debug)]
 pub(crate) struct Pod {
     spec: Value,
-    /// By name, the data of ConfigMaps and Secrets.
+    /// By name, the data of the `ConfigMap`s and `Secret`s.
     data: BTreeMap<String, BTreeMap<String, String>>,
-    /// The names of the claims of a StatefulSet.
+    /// The names of the claims of a `StatefulSet`.
     claims: Vec<String>,
     node: TempDir,
 }
 
 impl Pod {
-    /// The pod of `object` (a StatefulSet, or a Pod), in a cluster that holds `objects`.
+    /// The pod of `object` (a `StatefulSet`, or a `Pod`), in a cluster that holds `objects`.
     pub(crate) fn of(object: &Value, objects: &[Value]) -> Self {
         let spec = if object["kind"] == "Pod" { &object["spec"] } else { &object["spec"]["template"]["spec"] };
         let data = objects.iter().filter(|object| object["kind"] == "ConfigMap" || object["kind"] == "Secret");
@@ -69,7 +69,6 @@ impl Pod {
 
     /// Starts its container, whose names `dns` resolves.
     pub(crate) fn start(&self, network: &Namespace, dns: Ipv4Addr) -> Container {
-        // Made before anything is mounted: what was left of an earlier start is not written again.
         Container::start(network, &self.launch(network, dns))
     }
 
@@ -167,9 +166,10 @@ impl Pod {
         folder
     }
 
-    /// The files of a ConfigMap or Secret: all keys, or the `items`.
+    /// The files of a `ConfigMap` or `Secret`: all keys, or the `items`.
     fn files(&self, name: &Value, items: Option<&Value>) -> Vec<(String, String)> {
-        let data = self.data.get(&text(name)).unwrap_or_else(|| panic!("a pod would wait for {name}, which is not there"));
+        let data =
+            self.data.get(&text(name)).unwrap_or_else(|| panic!("a pod would wait for {name}, which is not there"));
         let Some(items) = items else { return data.clone().into_iter().collect() };
         let item = |item: &Value| {
             let content = data.get(&text(&item["key"])).unwrap_or_else(|| panic!("{name} has no {}", item["key"]));
