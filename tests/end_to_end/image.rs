@@ -1,4 +1,4 @@
-//! The container image: what is in it, and that a container of it does its work as nobody, on a read-only root, with nothing around
+//! The container image: what is in it, and that a container of it does its work unprivileged, on a read-only root, with nothing around
 //! it. It is made from the Dockerfile's final stage and the release binary; see `support/image.rs` for what stands in for the rest.
 
 use std::fs;
@@ -140,7 +140,7 @@ fn the_image_says_who_it_is_and_what_it_runs() {
 }
 
 #[tokio::test]
-async fn a_container_takes_an_event_and_drains_as_nobody_on_a_read_only_root() {
+async fn a_container_takes_an_event_and_drains_unprivileged_on_a_read_only_root() {
     let (network, volume) = (Namespace::new(), volume());
     let container = Container::start(&network, &launch(&volume, &[]));
     ready(&network).await;
