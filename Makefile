@@ -6,7 +6,7 @@ install := tests/tools/install.sh
 deny := .tools/bin/cargo-deny
 chart := helm/twilio-debugger-exporter
 
-.PHONY: help build tools test test-cluster lint screenshots bench chart-files chart-readme clean-tools
+.PHONY: help build static image tools test test-cluster lint screenshots bench chart-files chart-readme clean-tools
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,10 +14,16 @@ help: ## Show this help
 build: ## Build the release binary
 	cargo build --release --locked
 
+static: ## Build the static release binary that the image contains
+	image/build.sh
+
+image: ## Build the container image with Docker, Podman or Buildah, and print its size
+	image/make.sh
+
 tools: ## Install what the tests and checks need into .tools/
 	$(install)
 
-test: tools ## Run every test, against the real programs
+test: tools static ## Run every test, against the real programs
 	@# One line sums up all of cargo's; every test binary runs, even after one has failed.
 	cargo test --locked --no-fail-fast 2>&1 | awk ' \
 	  { print; fflush() } \

@@ -3,7 +3,11 @@
 use std::process::Command;
 
 fn main() {
-    println!("cargo::rerun-if-changed=.git/HEAD");
+    // In a work tree it is not .git/HEAD, and without git there is none: a file that is missing would build anew every time.
+    if let Some(head) = first_line("git", &["rev-parse", "--git-path", "HEAD"]) {
+        println!("cargo::rerun-if-changed={head}");
+    }
+    println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=BUILD_REVISION");
     // An image is built without .git: it passes the revision in.
     let revision =

@@ -13,6 +13,7 @@
 
 mod alerting;
 mod cardinality;
+mod chart_container;
 mod collector;
 mod configuration;
 mod crash;
@@ -21,6 +22,7 @@ mod delivery;
 mod disk;
 mod duplicates;
 mod framing;
+mod image;
 mod loki;
 mod metrics_page;
 mod metrics_table;

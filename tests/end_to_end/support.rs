@@ -3,9 +3,13 @@
 pub(crate) mod alertmanager;
 pub(crate) mod certificate;
 pub(crate) mod collector;
+pub(crate) mod container;
+pub(crate) mod dns;
 pub(crate) mod event;
 pub(crate) mod exporter;
 pub(crate) mod faults;
+pub(crate) mod image;
+pub(crate) mod kubelet;
 pub(crate) mod loki;
 pub(crate) mod namespace;
 pub(crate) mod post;

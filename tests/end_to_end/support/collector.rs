@@ -1,6 +1,6 @@
 //! A real OpenTelemetry collector: OTLP in, files of JSON out.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -25,7 +25,7 @@ pub(crate) struct Collector {
 impl Collector {
     /// A collector in plain text.
     pub(crate) async fn start() -> Self {
-        Self::start_with("", "http").await
+        Self::start_with("", "http", Ipv4Addr::LOCALHOST, &[]).await
     }
 
     /// A collector with TLS that asks every client for a certificate.
@@ -33,14 +33,22 @@ impl Collector {
         Self::start_with(
             ", tls: {cert_file: DIR/server.pem, key_file: DIR/server.key, client_ca_file: DIR/ca.pem}",
             "https",
+            Ipv4Addr::LOCALHOST,
+            &[],
         )
         .await
     }
 
-    async fn start_with(tls: &str, scheme: &'static str) -> Self {
+    /// A collector with TLS at another address of this machine, whose certificate is for `names`.
+    pub(crate) async fn start_named(host: Ipv4Addr, names: &[&str]) -> Self {
+        Self::start_with(", tls: {cert_file: DIR/server.pem, key_file: DIR/server.key}", "https", host, names).await
+    }
+
+    async fn start_with(tls: &str, scheme: &'static str, host: Ipv4Addr, names: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        certificates(dir.path());
-        let (grpc, http) = (free_address(), free_address());
+        certificates(dir.path(), &[&[&*host.to_string()], names].concat());
+        let free = || SocketAddr::from((host, free_address().port()));
+        let (grpc, http) = (free(), free());
         let config = format!(
             "receivers:
   otlp:
@@ -66,8 +74,13 @@ service:
 
     /// The endpoint as the configuration has it.
     pub(crate) fn endpoint(&self, protocol: Protocol) -> String {
+        self.endpoint_at(&self.grpc.ip().to_string(), protocol)
+    }
+
+    /// The endpoint under a name.
+    pub(crate) fn endpoint_at(&self, name: &str, protocol: Protocol) -> String {
         let address = if protocol == Protocol::Grpc { self.grpc } else { self.http };
-        format!("{}://{address}", self.scheme)
+        format!("{}://{name}:{}", self.scheme, address.port())
     }
 
     /// A file made for it: `ca.pem`, and `client.pem` with `client.key`.
@@ -123,7 +136,7 @@ pub(crate) fn attributes(value: &Value) -> Value {
 }
 
 /// Writes an authority and the certificates of a server and a client, as PEM.
-fn certificates(dir: &Path) {
+fn certificates(dir: &Path, names: &[&str]) {
     let write = |name: &str, pem: String| std::fs::write(dir.join(name), pem).expect("writable");
     let key = || KeyPair::generate().expect("a key");
     let mut authority = CertificateParams::new(Vec::new()).expect("no names");
@@ -134,7 +147,8 @@ fn certificates(dir: &Path) {
     for (name, usage) in
         [("server", ExtendedKeyUsagePurpose::ServerAuth), ("client", ExtendedKeyUsagePurpose::ClientAuth)]
     {
-        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("an address");
+        let mut params =
+            CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).expect("names");
         params.extended_key_usages = vec![usage];
         let key = key();
         write(&format!("{name}.pem"), params.signed_by(&key, &issuer).expect("a certificate").pem());

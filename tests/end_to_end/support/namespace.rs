@@ -54,6 +54,13 @@ impl Namespace {
     }
 }
 
+impl Namespace {
+    /// Where the kernel's handle of it is, for programs that enter it by themselves.
+    pub(crate) fn path(&self) -> std::path::PathBuf {
+        std::path::Path::new("/run/netns").join(&self.name)
+    }
+}
+
 impl Drop for Namespace {
     fn drop(&mut self) {
         // The pair goes with either end; what was never made cannot be removed.
