@@ -83,10 +83,21 @@ const ADDRESS_KEYS: [&str; 13] = [
 const CREDENTIAL_KEYS: [&str; 4] = ["authorization", "proxy-authorization", "x-twilio-signature", "x-forwarded-for"];
 
 /// Parts of a key that give a credential away.
-static CREDENTIAL_PARTS: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    let parts = ["token", "secret", "passw", "pwd", "jwt", "session", "cookie", "apikey", "api-key", "api_key"];
-    text::words(parts)
-});
+const CREDENTIAL_PARTS: [&str; 10] =
+    ["token", "secret", "passw", "pwd", "jwt", "session", "cookie", "apikey", "api-key", "api_key"];
+
+static CREDENTIAL_SEARCH: LazyLock<AhoCorasick> = LazyLock::new(|| text::words(CREDENTIAL_PARTS));
+
+fn has_credential_part(key: &str) -> bool {
+    // Few keys have all the letters of one of them.
+    let letters = letters_of(key);
+    CREDENTIAL_PARTS.iter().any(|part| letters_of(part) & !letters == 0) && CREDENTIAL_SEARCH.is_match(key)
+}
+
+/// A bit for each letter that occurs, whatever its case; what is no letter shares one with some letter.
+fn letters_of(text: &str) -> u32 {
+    text.bytes().fold(0, |letters, byte| letters | 1 << (byte & 31))
+}
 
 /// Redacts a JSON text, as [`Redaction::Standard`] has it, and writes it anew.
 ///
@@ -134,7 +145,7 @@ fn fate_of(key: &str, place: Place) -> Fate {
     let is = |known: &&str| key.eq_ignore_ascii_case(known);
     let is_address = || ADDRESS_KEYS.iter().any(is);
     let ends_in_sid = || key.len() >= 3 && key.as_bytes()[key.len() - 3..].eq_ignore_ascii_case(b"sid");
-    if CREDENTIAL_KEYS.iter().any(is) || is(&"body") || (CREDENTIAL_PARTS.is_match(key) && !ends_in_sid()) {
+    if CREDENTIAL_KEYS.iter().any(is) || is(&"body") || (has_credential_part(key) && !ends_in_sid()) {
         Fate::Drop
     } else if is(&"parameters") || is(&"headers") {
         Fate::Object

@@ -30,8 +30,8 @@ use crate::metrics::event_series::SeriesLabels;
 const GROUP_MAX: usize = 256;
 
 /// How long a group waits for others to join it, in steps: two milliseconds at most.
-const LINGER_STEP: Duration = Duration::from_micros(100);
-const LINGER_STEPS: u32 = 20;
+const LINGER_STEP: Duration = Duration::from_micros(200);
+const LINGER_STEPS: u32 = 10;
 
 /// Bytes written to the log between two checkpoints in the background.
 const NUDGE_BYTES: usize = 8 << 20;
@@ -72,6 +72,7 @@ pub(super) struct Writer {
     log_bytes: usize,
     nudged_at: usize,
     last_group: usize,
+    documents: String,
     checkpointer: Checkpointer,
 }
 
@@ -107,6 +108,7 @@ impl Writer {
             log_bytes: 0,
             nudged_at: 0,
             last_group: 0,
+            documents: String::new(),
         }
     }
 
@@ -159,7 +161,7 @@ impl Writer {
 
     /// Does everything that waits; true when it is time to end.
     fn round(&mut self, commands: impl Iterator<Item = Command>) -> rusqlite::Result<bool> {
-        let mut group = Group::default();
+        let mut group = Group::new(std::mem::take(&mut self.documents));
         let mut chores = Chores::default();
         for command in commands {
             match command {
@@ -194,8 +196,9 @@ impl Writer {
     }
 
     /// Commits a group and answers it. An error is fatal; a full disk is not one.
-    fn store(&mut self, group: Group) -> rusqlite::Result<()> {
+    fn store(&mut self, mut group: Group) -> rusqlite::Result<()> {
         if group.is_empty() {
+            self.documents = group.take_documents();
             return Ok(());
         }
         if group.documents_bytes() == 0 {
@@ -265,7 +268,9 @@ impl Writer {
     }
 
     /// Answers everybody: duplicates of stored events with success, the rest with `outcome`.
-    fn answer(&self, group: Group, outcome: Result<(), AcceptError>) {
+    fn answer(&mut self, mut group: Group, outcome: Result<(), AcceptError>) {
+        // The next group's will be about as long.
+        self.documents = group.take_documents();
         let counts = group.answer(outcome.map(|()| Receipt::Stored));
         self.metrics.count_group(counts);
     }
