@@ -6,7 +6,7 @@ install := tests/tools/install.sh
 deny := .tools/bin/cargo-deny
 chart := helm/twilio-debugger-exporter
 
-.PHONY: help build static image tools test lint bench chart-files chart-readme clean-tools
+.PHONY: help build static image tools test test-cluster lint bench chart-files chart-readme clean-tools
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ test: tools static ## Run every test, against the real programs
 	  { print; fflush() } \
 	  /^test result:/ { passed += $$4; failed += $$6 } \
 	  END { printf "\n%d passed, %d failed\n", passed, failed }'
+
+test-cluster: ## Install every shape of the chart into a real Kubernetes API server, and print the figures
+	$(install) helm3 helm4 crds etcd kube-apiserver
+	cargo test --locked --test cluster -- --nocapture
 
 lint: ## Check formatting, lints, documentation and dependencies
 	cargo fmt --check

@@ -9,7 +9,10 @@ fn every_shape_passes_a_strict_lint_by_both() {
     let cases = chart::shapes().into_iter().flat_map(|shape| HELMS.map(|program| (shape.clone(), program))).collect();
     chart::in_parallel(cases, |(shape, program)| {
         let mut lint = chart::helm(program);
-        lint.args(["lint", "--strict", "--kube-version", NEWEST]).arg(chart::folder()).arg("--values").arg(&shape.values);
+        lint.args(["lint", "--strict", "--kube-version", NEWEST])
+            .arg(chart::folder())
+            .arg("--values")
+            .arg(&shape.values);
         let out = chart::succeed(&mut lint, "");
         assert!(out.contains("1 chart(s) linted, 0 chart(s) failed"), "{program}, {}: {out}", shape.name);
         assert!(!out.contains("[WARNING]"), "{program}, {}: {out}", shape.name);
@@ -43,13 +46,15 @@ fn every_template_is_rendered_by_a_shape() {
             let name = path.strip_prefix(chart::folder()).expect("below the chart").to_string_lossy().into_owned();
             if path.is_dir() {
                 folders.push(path);
-            } else if name.ends_with(".yaml") {
+            } else if path.extension().is_some_and(|extension| extension == "yaml") {
                 templates.insert(name);
             }
         }
     }
     assert!(templates.len() > 10, "{templates:?}");
-    templates.retain(|template| !manifests.iter().any(|text| text.contains(&format!("# Source: twilio-debugger-exporter/{template}"))));
+    templates.retain(|template| {
+        !manifests.iter().any(|text| text.contains(&format!("# Source: twilio-debugger-exporter/{template}")))
+    });
     assert!(templates.is_empty(), "in no shape: {templates:?}");
 }
 

@@ -125,7 +125,8 @@ pub(crate) fn manifest(program: &str, shape: &Shape, kubernetes: &str, more: &[&
 
 /// The objects of a manifest.
 pub(crate) fn objects(manifest: &str) -> Vec<Value> {
-    let documents: Vec<Value> = serde_saphyr::from_multiple(manifest).unwrap_or_else(|error| panic!("{error}\n{manifest}"));
+    let documents: Vec<Value> =
+        serde_saphyr::from_multiple(manifest).unwrap_or_else(|error| panic!("{error}\n{manifest}"));
     documents.into_iter().filter(|object| !object.is_null()).collect()
 }
 
@@ -191,8 +192,16 @@ pub(crate) fn pod_specs(objects: &[Value]) -> Vec<(String, &Value)> {
 pub(crate) fn walk<'a>(value: &'a Value, way: &str, visit: &mut impl FnMut(&str, &'a Value)) {
     visit(way, value);
     match value {
-        Value::Object(fields) => fields.iter().for_each(|(key, inner)| walk(inner, &format!("{way}.{key}"), visit)),
-        Value::Array(items) => items.iter().enumerate().for_each(|(at, inner)| walk(inner, &format!("{way}[{at}]"), visit)),
+        Value::Object(fields) => {
+            for (key, inner) in fields {
+                walk(inner, &format!("{way}.{key}"), visit);
+            }
+        }
+        Value::Array(items) => {
+            for (at, inner) in items.iter().enumerate() {
+                walk(inner, &format!("{way}[{at}]"), visit);
+            }
+        }
         _ => {}
     }
 }

@@ -32,7 +32,10 @@ fn every_object_is_valid_on_the_oldest_and_the_newest_kubernetes() {
     let cases = chart::shapes().into_iter().flat_map(|shape| [oldest.as_str(), NEWEST].map(|at| (shape.clone(), at)));
     let items = chart::in_parallel(cases.collect(), |(shape, version)| {
         let objects = chart::objects(&chart::manifest("helm4", &shape, version, &[]));
-        objects.into_iter().map(|object| json!({"place": shape.name, "version": version, "object": object})).collect::<Vec<_>>()
+        objects
+            .into_iter()
+            .map(|object| json!({"place": shape.name, "version": version, "object": object}))
+            .collect::<Vec<_>>()
     });
     let items = items.concat();
     assert!(items.len() > 200, "{} objects", items.len());

@@ -27,7 +27,10 @@ fn no_secret_value_is_in_a_config_map_an_argument_or_a_variable() {
         }
     }
     assert_eq!(found, [("Secret", TOKEN), ("Secret", KEY)]);
-    assert!(!chart::workload(&objects).to_string().contains("secretKeyRef"), "a variable is seen by every child and dump");
+    assert!(
+        !chart::workload(&objects).to_string().contains("secretKeyRef"),
+        "a variable is seen by every child and dump"
+    );
 }
 
 #[test]

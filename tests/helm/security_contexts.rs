@@ -52,11 +52,15 @@ fn a_context_that_is_null_is_dropped() {
         (pod["securityContext"].clone(), pod["containers"][0]["securityContext"].clone())
     };
     let (pod, _) = contexts(&["podSecurityContext.fsGroup=null"]);
-    assert!(pod["fsGroup"].is_null() && pod.as_object().is_some_and(|fields| !fields.contains_key("fsGroup")), "{pod:#}");
+    assert!(
+        pod["fsGroup"].is_null() && pod.as_object().is_some_and(|fields| !fields.contains_key("fsGroup")),
+        "{pod:#}"
+    );
     let (pod, container) = contexts(&["podSecurityContext=null", "securityContext=null"]);
     assert_eq!((pod, container), (Value::Null, Value::Null));
     let fields = ["runAsNonRoot", "seccompProfile", "fsGroup", "fsGroupChangePolicy"];
-    let (pod, _) = contexts(&fields.map(|field| format!("podSecurityContext.{field}=null")).each_ref().map(String::as_str));
+    let (pod, _) =
+        contexts(&fields.map(|field| format!("podSecurityContext.{field}=null")).each_ref().map(String::as_str));
     assert_eq!(pod, Value::Null, "an empty context is left out");
 }
 

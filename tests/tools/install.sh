@@ -14,7 +14,7 @@ tools=$root/.tools
 bin=$tools/bin
 default_set=(prometheus2 prometheus3 alertmanager victoriametrics pint otelcol sdk-python sdk-node wrk ip cargo-deny
   helm3 helm4 helm-unittest helm-docs kubernetes-validate crds checkov
-  hadolint buildah runc dnsmasq)
+  etcd kube-apiserver hadolint buildah runc dnsmasq)
 
 # Debian's programs: the upstream version is pinned, and Debian's security fixes to it are welcome.
 prometheus2_version=2.42.0

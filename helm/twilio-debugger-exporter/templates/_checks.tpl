@@ -18,10 +18,11 @@ values of a wrong kind are the schema's.
 twilio.publicUrl is not set: set it to the URL that stands in Twilio's console, for example https://hooks.example.com/twilio.
 {{- end }}
 {{- range $urls }}
-{{- if not (regexMatch "^(?i)https?://[^/?#\\s]+" .) }}
-twilio.publicUrl {{ quote . }} is no URL: set it to the whole URL that stands in Twilio's console, from https:// on.
-{{- else if regexMatch "^[^/]+//[^/?#]*@" . }}
+{{- $fault := include "twilio-debugger-exporter.faultOfUrl" (dict "url" . "schemes" "https?://") | trim }}
+{{- if eq $fault "userinfo" }}
 twilio.publicUrl holds a user name or a password, which Twilio does not sign: leave them out here and keep them in Twilio's console.
+{{- else if $fault }}
+twilio.publicUrl {{ quote . }} is no URL: set it to the whole URL that stands in Twilio's console, from https:// on.
 {{- end }}
 {{- end }}
 {{- $accounts := include "twilio-debugger-exporter.accounts" . | fromJsonArray }}
@@ -58,10 +59,11 @@ twilio.existingSecret is not set: make a Secret with the account's auth token (k
   "otlp.headers" "otlp.existingSecretHeaders"
   "otlp.headers_files" "otlp.existingSecretHeaders"
   "otlp.tls" "otlp.tls" }}
+{{- $config := .Values.config | default dict }}
 {{- range $path, $value := $elsewhere }}
 {{- $parts := splitList "." $path }}
-{{- $section := get $.Values.config (first $parts) }}
-{{- $there := hasKey $.Values.config (first $parts) }}
+{{- $section := get $config (first $parts) }}
+{{- $there := hasKey $config (first $parts) }}
 {{- if eq (len $parts) 2 }}{{ $there = and (kindIs "map" $section) (hasKey (ternary $section dict (kindIs "map" $section)) (last $parts)) }}{{ end }}
 {{- if $there }}
 config.{{ $path }} is written by the chart: set {{ $value }} of the values instead.
@@ -76,12 +78,18 @@ replicas is {{ .Values.replicas }}: set it to 1, because the store is embedded i
 {{- if eq (int .Values.containerPorts.webhook) (int .Values.containerPorts.telemetry) }}
 containerPorts.webhook and containerPorts.telemetry are both {{ .Values.containerPorts.webhook }}: set two different ports.
 {{- end }}
-{{- $type := get .Values.updateStrategy "type" }}
-{{- if and (eq .Values.kind "Deployment") .Values.persistence.enabled $type (ne $type "Recreate") }}
+{{- $type := get (.Values.updateStrategy | default dict) "type" }}
+{{- if and (eq .Values.kind "Deployment") .Values.persistence.enabled (eq ($type | default "") "RollingUpdate") }}
 updateStrategy.type is {{ $type }}: set it to Recreate, because two pods of a Deployment cannot share the volume, or set kind to StatefulSet.
 {{- end }}
+{{- if and (eq .Values.kind "StatefulSet") (eq ($type | default "") "Recreate") }}
+updateStrategy.type is Recreate: set it to RollingUpdate or OnDelete, which are what a StatefulSet knows.
+{{- end }}
+{{- if and (eq .Values.kind "Deployment") (eq ($type | default "") "OnDelete") }}
+updateStrategy.type is OnDelete: set it to Recreate or RollingUpdate, which are what a Deployment knows.
+{{- end }}
 {{- $room := ternary .Values.persistence.size .Values.persistence.emptyDir.sizeLimit .Values.persistence.enabled }}
-{{- $limit := get (.Values.config.store | default dict) "bytes_max" | default "1GiB" }}
+{{- $limit := get ((.Values.config | default dict).store | default dict) "bytes_max" | default "1GiB" }}
 {{- $bytes := include "twilio-debugger-exporter.bytes" $room | int64 }}
 {{- $needed := add (include "twilio-debugger-exporter.bytes" $limit | int64) (mul 128 1024 1024) }}
 {{- if and $room $bytes (gt $needed $bytes) (not (and .Values.persistence.enabled .Values.persistence.existingClaim)) }}
@@ -113,11 +121,20 @@ serviceMonitor.enabled and podMonitor.enabled are both true: set one of them to 
 podDisruptionBudget has neither maxUnavailable nor minAvailable: set one of them.
 {{- end }}
 {{- end }}
+{{- with .Values.otlp.endpoint }}
+{{- $schemes := ternary "(https?://)?" "https?://" (eq $.Values.otlp.protocol "grpc") }}
+{{- $fault := include "twilio-debugger-exporter.faultOfUrl" (dict "url" . "schemes" $schemes) | trim }}
+{{- if eq $fault "userinfo" }}
+otlp.endpoint holds a user name or a password: leave them out, and set otlp.existingSecretHeaders to send them as a header.
+{{- else if $fault }}
+otlp.endpoint {{ quote . }} is no URL: set it to the collector's, for example http://otel-collector.monitoring.svc:4317.
+{{- end }}
+{{- end }}
 {{- if and .Values.otlp.existingSecretHeaders (not .Values.otlp.existingSecret) }}
 otlp.existingSecretHeaders names keys of a Secret: set otlp.existingSecret to that Secret.
 {{- end }}
 {{- range $name, $_ := .Values.otlp.headers }}
-{{- if hasKey $.Values.otlp.existingSecretHeaders $name }}
+{{- if hasKey ($.Values.otlp.existingSecretHeaders | default dict) $name }}
 otlp.headers.{{ $name }} stands in otlp.existingSecretHeaders too: set it in one of the two.
 {{- end }}
 {{- end }}
@@ -143,7 +160,7 @@ rules.thresholds[{{ $index }}] {{ toJson $entry }} has the code, level, window a
 {{- $text := include "twilio-debugger-exporter.ruleFile" (dict "root" $ "file" .) }}
 {{- range (index (fromYaml $text).groups 0).rules }}{{ $known = append $known .alert }}{{ end }}
 {{- end }}
-{{- range concat .Values.rules.disabled (keys .Values.rules.severities | sortAlpha) | uniq }}
+{{- range concat (.Values.rules.disabled | default list) (keys (.Values.rules.severities | default dict) | sortAlpha) | uniq }}
 {{- if not (has . $known) }}
 rules.disabled and rules.severities know no alert {{ quote . }}: set one of {{ $known | uniq | sortAlpha | join ", " }}.
 {{- end }}

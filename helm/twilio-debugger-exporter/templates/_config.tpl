@@ -19,7 +19,7 @@
 {{- define "twilio-debugger-exporter.webhookPaths" -}}
 {{- $paths := list }}
 {{- range include "twilio-debugger-exporter.publicUrls" . | fromJsonArray }}
-{{- $paths = append $paths ((urlParse .).path | default "/") }}
+{{- $paths = append $paths ((include "twilio-debugger-exporter.url" . | fromJson).path | default "/") }}
 {{- end }}
 {{- $paths | uniq | toJson }}
 {{- end }}
@@ -166,7 +166,7 @@ tls:
   "telemetry" $telemetry
   "store" (dict "dir" .Values.persistence.mountPath) }}
 {{- with include "twilio-debugger-exporter.otlpConfig" . | fromYaml }}{{ $_ := set $file "otlp" . }}{{ end }}
-{{- range $section, $values := .Values.config }}
+{{- range $section, $values := .Values.config | default dict }}
 {{- if kindIs "map" $values }}
 {{- $values = include "twilio-debugger-exporter.withoutNulls" $values | fromYaml }}
 {{- with $values }}{{ $_ := set $file $section (merge (dict) . (get $file $section | default dict)) }}{{ end }}

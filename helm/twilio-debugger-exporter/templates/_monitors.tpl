@@ -28,7 +28,7 @@ targetLabel: instance
 {{- end }}
 {{- end }}
 {{- $instance := include "twilio-debugger-exporter.instanceRelabeling" .root | fromYaml }}
-{{- $_ := set $endpoint "relabelings" (prepend $monitor.relabelings $instance) }}
+{{- $_ := set $endpoint "relabelings" (prepend ($monitor.relabelings | default list) $instance) }}
 {{- toYaml $endpoint }}
 {{- end }}
 

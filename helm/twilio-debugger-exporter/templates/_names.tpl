@@ -55,7 +55,7 @@ annotations:
 {{- end }}
 
 {{- define "twilio-debugger-exporter.image" -}}
-{{- $registry := .Values.global.imageRegistry | default .Values.image.registry }}
+{{- $registry := (.Values.global | default dict).imageRegistry | default .Values.image.registry }}
 {{- $image := list $registry .Values.image.repository | compact | join "/" }}
 {{- $image = printf "%s:%s" $image (.Values.image.tag | default .Chart.AppVersion | toString) }}
 {{- with .Values.image.digest }}{{ $image = printf "%s@%s" $image . }}{{ end }}
@@ -64,7 +64,7 @@ annotations:
 
 {{- define "twilio-debugger-exporter.imagePullSecrets" -}}
 {{- $secrets := list }}
-{{- range concat (.Values.global.imagePullSecrets | default list) (.Values.imagePullSecrets | default list) }}
+{{- range concat ((.Values.global | default dict).imagePullSecrets | default list) (.Values.imagePullSecrets | default list) }}
 {{- $secrets = append $secrets (ternary . (dict "name" .) (kindIs "map" .)) }}
 {{- end }}
 {{- with $secrets | uniq }}

@@ -27,9 +27,9 @@ namespace, or a name that a NetworkPolicy cannot express, and then any host will
 {{- define "twilio-debugger-exporter.otlpEgress" -}}
 {{- $typed := .Values.networkPolicy.egress.otlp }}
 {{- $endpoint := .Values.otlp.endpoint | default "" }}
-{{- $url := urlParse (ternary $endpoint (printf "https://%s" $endpoint) (contains "://" $endpoint)) }}
-{{- $host := $url.hostname }}
-{{- $port := regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (ternary "80" "443" (eq $url.scheme "http")) }}
+{{- $url := include "twilio-debugger-exporter.url" $endpoint | fromJson }}
+{{- $host := $url.host }}
+{{- $port := $url.port | default (ternary "80" "443" (eq $url.scheme "http")) }}
 {{- $rule := dict "ports" (list (dict "port" (int $port) "protocol" "TCP")) }}
 {{- with $typed.ports }}
 {{- $ports := list }}

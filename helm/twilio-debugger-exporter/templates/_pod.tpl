@@ -14,7 +14,7 @@ is replaced by its successor would lengthen the gap with it.
 {{- end }}
 
 {{- define "twilio-debugger-exporter.deploymentStrategy" -}}
-{{- get .Values.updateStrategy "type" | default (ternary "Recreate" "RollingUpdate" .Values.persistence.enabled) }}
+{{- get (.Values.updateStrategy | default dict) "type" | default (ternary "Recreate" "RollingUpdate" .Values.persistence.enabled) }}
 {{- end }}
 
 {{/* Takes a dict: root, probe, path. */}}
@@ -31,7 +31,7 @@ is replaced by its successor would lengthen the gap with it.
 {{- end }}
 
 {{- define "twilio-debugger-exporter.podTemplate" -}}
-{{- $labels := merge (dict) (include "twilio-debugger-exporter.selectorLabels" . | fromYaml) .Values.podLabels .Values.commonLabels }}
+{{- $labels := merge (dict) (include "twilio-debugger-exporter.selectorLabels" . | fromYaml) (.Values.podLabels | default dict) (.Values.commonLabels | default dict) }}
 metadata:
   labels:
     {{- toYaml $labels | nindent 4 }}
@@ -41,7 +41,7 @@ metadata:
     {{- with include "twilio-debugger-exporter.ownSecretData" . | fromJson }}
     checksum/secret: {{ toJson . | sha256sum }}
     {{- end }}
-    {{- with merge (dict) .Values.podAnnotations .Values.commonAnnotations }}
+    {{- with merge (dict) (.Values.podAnnotations | default dict) (.Values.commonAnnotations | default dict) }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
 spec:

@@ -52,8 +52,8 @@ between braces in them is Prometheus' own.
 {{- $rules := list }}
 {{- range $rule := $group.rules }}
 {{- if not (has $rule.alert $root.Values.rules.disabled) }}
-{{- $labels := merge (dict) $rule.labels $root.Values.rules.labels }}
-{{- with get $root.Values.rules.severities $rule.alert }}{{ $_ := set $labels "severity" . }}{{ end }}
+{{- $labels := merge (dict) $rule.labels ($root.Values.rules.labels | default dict) }}
+{{- with get ($root.Values.rules.severities | default dict) $rule.alert }}{{ $_ := set $labels "severity" . }}{{ end }}
 {{- $rules = append $rules (merge (dict "labels" $labels) $rule) }}
 {{- end }}
 {{- end }}

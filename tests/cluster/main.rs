@@ -1,0 +1,12 @@
+//! The Helm chart before a real Kubernetes API server: every shape is installed, upgraded, rolled back and uninstalled by Helm 3
+//! and Helm 4, and the admission of the restricted Pod Security level judges its pods.
+//!
+//! Nothing runs the pods: there is an API server with its etcd and no node. `make tools` installs both; `make test-cluster` runs this alone.
+
+#[path = "../helm/chart.rs"]
+#[allow(dead_code, reason = "the tests without a cluster use the rest")]
+mod chart;
+
+mod life;
+mod pods;
+mod server;
