@@ -246,8 +246,9 @@ fn the_first_stage_has_every_file_that_the_sources_include() {
     let dockerfile = fs::read_to_string(root.join("Dockerfile")).expect("it is there");
     let ignored = fs::read_to_string(root.join(".dockerignore")).expect("it is there");
     let (first, _) = dockerfile.split_once("FROM scratch").expect("two stages");
-    let copies = first.lines().filter_map(|line| line.strip_prefix("COPY "));
-    let copied: Vec<_> = copies.flat_map(|line| line.split(' ').rev().skip(1)).map(|path| root.join(path)).collect();
+    let instructions = first.lines().filter_map(|line| line.strip_prefix("COPY "));
+    let copied: Vec<_> =
+        instructions.flat_map(|line| line.split(' ').rev().skip(1)).map(|path| root.join(path)).collect();
     assert!(copied.iter().any(|path| path.ends_with("Cargo.lock")), "{copied:?}");
     for path in &copied {
         assert!(path.exists(), "{}", path.display());

@@ -39,9 +39,10 @@ impl Image {
     fn assemble() -> Self {
         let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut build = Command::new(repository.join("image/build.sh"));
-        // What cargo has told this test of its package; build scripts take a change of it for a reason to build anew.
+        // What cargo tells this test of its package: build scripts take a change of it for a reason to build anew.
         let told = |name: &str| {
-            name == "OUT_DIR" || name.starts_with("CARGO_") && !["CARGO_HOME", "CARGO_TARGET_DIR"].contains(&name)
+            let ours = ["CARGO_HOME", "CARGO_TARGET_DIR"].contains(&name);
+            ["OUT_DIR", "BUILD_REVISION", "BUILD_RUSTC"].contains(&name) || name.starts_with("CARGO_") && !ours
         };
         for (name, _) in std::env::vars().filter(|(name, _)| told(name)) {
             build.env_remove(name);

@@ -226,8 +226,8 @@ fn give_to_group(path: &Path, group: u32, mask: u32) {
     }
     chown(path, None, Some(group)).expect("this test needs root");
     let metadata = path.metadata().expect("just written");
-    let more = if metadata.is_dir() { 0o2110 } else { 0 };
-    let mode = metadata.permissions().mode() | mask | more;
+    let of_folders = if metadata.is_dir() { 0o2110 } else { 0 };
+    let mode = metadata.permissions().mode() | mask | of_folders;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("ours");
     if metadata.is_dir() {
         for entry in std::fs::read_dir(path).expect("a folder") {
