@@ -26,6 +26,7 @@ RUN set -eu; \
 
 WORKDIR /src
 COPY Cargo.toml Cargo.lock build.rs ./
+COPY .cargo .cargo
 COPY src src
 COPY grafana/rules grafana/rules
 COPY image/build.sh image/

@@ -6,7 +6,7 @@ install := tests/tools/install.sh
 deny := .tools/bin/cargo-deny
 chart := helm/twilio-debugger-exporter
 
-.PHONY: help build static image tools test test-cluster lint bench chart-files chart-readme clean-tools
+.PHONY: help build static image tools test test-cluster lint screenshots bench chart-files chart-readme clean-tools
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,11 @@ lint: ## Check formatting, lints, documentation and dependencies
 	else \
 	  echo "advisories not checked: the RustSec database is out of reach"; \
 	fi
+
+screenshots: ## Draw the dashboards' pictures for the README, from a day fed to the real servers
+	$(install) prometheus2 prometheus3 loki sdk-python matplotlib fonts
+	cargo build --locked
+	.tools/matplotlib/bin/python tests/screenshots
 
 bench: ## Measure the release binary end to end, under load from wrk
 	$(install) wrk

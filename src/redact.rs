@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Display};
 use std::sync::LazyLock;
 
-use regex::Regex;
+use aho_corasick::AhoCorasick;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
@@ -83,9 +83,21 @@ const ADDRESS_KEYS: [&str; 13] = [
 const CREDENTIAL_KEYS: [&str; 4] = ["authorization", "proxy-authorization", "x-twilio-signature", "x-forwarded-for"];
 
 /// Parts of a key that give a credential away.
-static CREDENTIAL_PART: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new("(?-u)(?i:token|secret|passw|pwd|jwt|session|cookie|api[-_]?key)").expect("a constant pattern")
-});
+const CREDENTIAL_PARTS: [&str; 10] =
+    ["token", "secret", "passw", "pwd", "jwt", "session", "cookie", "apikey", "api-key", "api_key"];
+
+static CREDENTIAL_SEARCH: LazyLock<AhoCorasick> = LazyLock::new(|| text::words(CREDENTIAL_PARTS));
+
+fn has_credential_part(key: &str) -> bool {
+    // Few keys have all the letters of one of them.
+    let letters = letters_of(key);
+    CREDENTIAL_PARTS.iter().any(|part| letters_of(part) & !letters == 0) && CREDENTIAL_SEARCH.is_match(key)
+}
+
+/// A bit for each letter that occurs, whatever its case; what is no letter shares one with some letter.
+fn letters_of(text: &str) -> u32 {
+    text.bytes().fold(0, |letters, byte| letters | 1 << (byte & 31))
+}
 
 /// Redacts a JSON text, as [`Redaction::Standard`] has it, and writes it anew.
 ///
@@ -133,7 +145,7 @@ fn fate_of(key: &str, place: Place) -> Fate {
     let is = |known: &&str| key.eq_ignore_ascii_case(known);
     let is_address = || ADDRESS_KEYS.iter().any(is);
     let ends_in_sid = || key.len() >= 3 && key.as_bytes()[key.len() - 3..].eq_ignore_ascii_case(b"sid");
-    if CREDENTIAL_KEYS.iter().any(is) || is(&"body") || (CREDENTIAL_PART.is_match(key) && !ends_in_sid()) {
+    if CREDENTIAL_KEYS.iter().any(is) || is(&"body") || (has_credential_part(key) && !ends_in_sid()) {
         Fate::Drop
     } else if is(&"parameters") || is(&"headers") {
         Fate::Object
@@ -183,7 +195,14 @@ impl Redact<'_> {
 #[must_use]
 pub fn masked_url(text: &str) -> String {
     let is_url = text.contains("://") || text.contains('?');
-    if is_url { mask(&mask_url(text)).into_owned() } else { mask(text).into_owned() }
+    if !is_url {
+        return mask(text).into_owned();
+    }
+    let url = mask_url(text);
+    match mask(&url) {
+        Cow::Owned(masked) => masked,
+        Cow::Borrowed(_) => url,
+    }
 }
 
 fn write(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
@@ -278,9 +297,9 @@ impl<'de> Visitor<'de> for Redact<'_> {
 }
 
 /// A text that is borrowed where the JSON has no escapes in it.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(transparent)]
-struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
+pub struct Borrowed<'a>(#[serde(borrow)] pub Cow<'a, str>);
 
 #[cfg(test)]
 mod tests;

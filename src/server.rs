@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Request;
@@ -23,7 +22,7 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
-use tower::ServiceExt as _;
+use tower::Service;
 
 /// How long a client may take for a request's header, and a connection may stand idle.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -48,7 +47,7 @@ pub struct Server {
     controls: Arc<Controls>,
 }
 
-/// What a reload can change, and who is told about requests that never reach the router.
+/// What a reload can change, and who is told about requests that never reach the service.
 pub struct Controls {
     /// TLS, or plain HTTP.
     pub tls: ArcSwapOption<ServerConfig>,
@@ -139,7 +138,7 @@ impl Server {
     /// Serves until `stop` is true, then lets requests under way finish, at most for `drain`.
     ///
     /// Returns whether all of them did.
-    pub async fn serve(self, router: Router, mut stop: watch::Receiver<bool>, drain: Duration) -> bool {
+    pub async fn serve<S: Answers>(self, service: S, mut stop: watch::Receiver<bool>, drain: Duration) -> bool {
         let graceful = GracefulShutdown::new();
         loop {
             let accepted = async { (self.controls.room().await, self.listener.accept().await) };
@@ -150,7 +149,7 @@ impl Server {
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    let connection = Connection { router: router.clone(), peer, watcher: graceful.watcher(), place };
+                    let connection = Connection { service: service.clone(), peer, watcher: graceful.watcher(), place };
                     tokio::spawn(connection.handle(stream));
                 }
                 Err(error) => {
@@ -164,15 +163,26 @@ impl Server {
     }
 }
 
+/// What answers requests: a router, or a single handler.
+pub trait Answers:
+    Service<Request<Body>, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static
+{
+}
+
+impl<S> Answers for S where
+    S: Service<Request<Body>, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static
+{
+}
+
 /// One accepted connection.
-struct Connection {
-    router: Router,
+struct Connection<S> {
+    service: S,
     peer: SocketAddr,
     watcher: Watcher,
     place: Place,
 }
 
-impl Connection {
+impl<S: Answers> Connection<S> {
     async fn handle(self, stream: TcpStream) {
         // An answer is one small write: waiting to fill a packet would only delay it.
         let _ = stream.set_nodelay(true);
@@ -189,12 +199,12 @@ impl Connection {
     }
 
     async fn speak(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let Self { router, peer, watcher, place } = self;
+        let Self { service, peer, watcher, place } = self;
         let service = hyper::service::service_fn(move |request: Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
-            let router = router.clone();
-            async move { Ok::<Response, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {})) }
+            // Routers and handlers are always ready.
+            service.clone().call(request)
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

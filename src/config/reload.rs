@@ -7,7 +7,8 @@ use super::{OtlpSettings, Settings};
 impl Settings {
     /// The settings that differ in `new` and are only read at the start; empty when a reload is enough.
     ///
-    /// Sockets are bound, the store is open and the exporters are connected: they keep what they were started with.
+    /// Sockets are bound, the store is open, the exporters are connected and the series are counted: they keep what they were
+    /// started with.
     /// Certificates, passwords and tokens are read again with every reload, whatever their files are called.
     #[must_use]
     pub fn changes_needing_restart(&self, new: &Self) -> Vec<&'static str> {
@@ -16,6 +17,7 @@ impl Settings {
             ("telemetry.listen", self.telemetry.listen != new.telemetry.listen),
             ("telemetry.web_config_file", self.telemetry.web_config_file != new.telemetry.web_config_file),
             ("store.dir", self.store.dir != new.store.dir),
+            ("metrics", self.metrics != new.metrics),
             ("otlp", !same_destination(self.otlp.as_ref(), new.otlp.as_ref())),
             ("otlp.traces", !same_destination(self.traces.as_ref(), new.traces.as_ref())),
             ("log", self.log != new.log),

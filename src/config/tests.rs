@@ -262,10 +262,10 @@ fn a_reload_says_what_needs_a_restart() {
     assert_eq!(old.changes_needing_restart(&old.clone()), Vec::<&str>::new());
     let new = case(
         "otlp: {endpoint: 'http://c:4317', headers: {authorization: b}}\nstore: {dir: other, retention: 1d}
-log: {level: debug}\nwebhook: {listen: '127.0.0.1:1', body_bytes_max: 2KiB}",
+log: {level: debug}\nmetrics: {error_codes_max: 9}\nwebhook: {listen: '127.0.0.1:1', body_bytes_max: 2KiB}",
     );
     let changes = old.changes_needing_restart(&new.loaded().settings);
-    assert_eq!(changes, ["webhook.listen", "store.dir", "otlp", "log"]);
+    assert_eq!(changes, ["webhook.listen", "store.dir", "metrics", "otlp", "log"]);
 }
 
 #[test]

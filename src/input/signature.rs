@@ -231,8 +231,8 @@ pub fn signed_texts(form: &Form) -> Vec<Vec<u8>> {
     if repeated {
         texts.push(fields.iter().flat_map(|(name, value)| [*name, *value]).flatten().copied().collect());
     }
-    let beyond_the_plane = fields.iter().any(|(name, value)| name.iter().chain(*value).any(|byte| *byte >= 0xf0));
-    if beyond_the_plane {
+    let beyond_the_plane = |bytes: &[u8]| bytes.iter().any(|byte| *byte >= 0xf0);
+    if !form.is_ascii() && fields.iter().any(|(name, value)| beyond_the_plane(name) || beyond_the_plane(value)) {
         fields.sort_by(|a, b| utf16_order(a.0, b.0).then_with(|| utf16_order(a.1, b.1)));
         let text = joined_once(&fields);
         if text != texts[0] {

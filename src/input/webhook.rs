@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
+use axum::handler::Handler as _;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -30,7 +30,7 @@ use crate::config::Settings;
 use crate::metrics::{Metrics, RejectionReason};
 use crate::otlp::current_trace;
 use crate::redact::Redaction;
-use crate::server::Malformed;
+use crate::server::{Answers, Malformed};
 use crate::store::{AcceptError, Arrival, Pressure, Store};
 
 /// How long a client may take for a request's body.
@@ -105,9 +105,11 @@ impl Receiver {
         }
     }
 
-    /// The listener's router: every request comes to one handler, which counts what it answers.
-    pub fn router(self: Arc<Self>) -> Router {
-        Router::new().fallback(receive).with_state(self)
+    /// The listener's service: every request comes to one handler, which counts what it answers.
+    ///
+    /// A handler and not a router: there is nothing to choose between, and a router boxes each request and answer to find out.
+    pub fn service(self: Arc<Self>) -> impl Answers {
+        receive.with_state(self)
     }
 }
 

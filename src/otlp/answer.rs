@@ -84,6 +84,17 @@ impl Answer {
         matches!(self, Self::Refused { .. } | Self::TooLarge { .. })
     }
 
+    /// Whether two answers find the same fault, as far as their words tell; numbers and ids in them differ from request to
+    /// request.
+    #[must_use]
+    pub fn finds_the_same_fault_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Refused { detail: one }, Self::Refused { detail: other })
+            | (Self::TooLarge { detail: one }, Self::TooLarge { detail: other }) => words(one).eq(words(other)),
+            _ => false,
+        }
+    }
+
     /// Reads a gRPC error.
     #[must_use]
     pub fn of_status(status: &Status) -> Self {
@@ -117,7 +128,8 @@ impl Answer {
                 Ok(response) => Self::of_response(response),
                 Err(_) => Self::Destination { detail: format!("HTTP {status}, but the body is not OTLP") },
             },
-            400 => Self::Refused { detail },
+            // 422 is what Loki and others answer to content that they cannot take.
+            400 | 422 => Self::Refused { detail },
             413 => Self::TooLarge { detail },
             429 => Self::Later { class: OtlpFailure::Throttled, after, detail },
             300..=399 | 401..=407 | 410 | 415 | 421 | 426 => Self::Destination { detail },
@@ -168,6 +180,11 @@ fn wait_of(text: &str, now: Timestamp) -> Option<Duration> {
     Some(wait.min(RETRY_AFTER_MAX))
 }
 
+/// The words of a text that have no digits in them.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split_whitespace().filter(|word| !word.contains(|c: char| c.is_ascii_digit()))
+}
+
 fn cut(mut text: String) -> String {
     text.truncate(text.floor_char_boundary(DETAIL_BYTES_MAX));
     text
@@ -204,7 +221,7 @@ mod tests {
             (&[200, 202][..], "ok"),
             (&[429, 500, 502, 503, 504, 408, 599], "later"),
             (&[301, 302, 401, 403, 404, 405, 415], "hold"),
-            (&[400], "halve"),
+            (&[400, 422], "halve"),
             (&[413], "smaller"),
         ] {
             for status in statuses {

@@ -80,11 +80,15 @@ impl From<StoreGone> for Stopped {
 pub async fn deliver(backlog: Backlog, client: Client, metrics: Arc<Metrics>, mut stop: watch::Receiver<bool>) {
     let records_max = client.batch_records_max;
     let mut exporter = Exporter::new(&client, Some(metrics), backlog.clone(), Patience::default(), stop.clone());
-    exporter.look().await;
+    let mut answered = false;
     loop {
         let events = tokio::select! {
             events = backlog.unsent(records_max) => events,
             () = turned(&mut stop) => return,
+            () = exporter.look_until_answered(), if !answered => {
+                answered = true;
+                continue;
+            }
         };
         let outcome = match events {
             Ok(events) => exporter.export(events).await,
@@ -151,12 +155,22 @@ impl<'a, S: Settle> Exporter<'a, S> {
         Self { client, metrics, settle, patience, stop, held: false }
     }
 
-    /// Asks the destination once how it is, so that `otlp_up` means something before the first event.
-    async fn look(&mut self) {
-        let answer = self.client.send(Vec::new()).await;
-        self.note(&answer);
-        if let Answer::Later { detail, .. } = answer {
-            tracing::warn!(detail, "the otlp endpoint does not answer yet; events wait in the store");
+    /// Asks the destination how it is until it is well, so that `otlp_up` means something before the first event.
+    async fn look_until_answered(&mut self) {
+        let mut first = true;
+        loop {
+            let answer = self.client.send(Vec::new()).await;
+            if answer.is_about_records() {
+                // It is there; that there are no records in it is no failure of anything.
+                return self.up(true);
+            }
+            self.note(&answer);
+            let (Answer::Later { detail, .. } | Answer::Destination { detail }) = answer else { return };
+            if first {
+                tracing::warn!(detail, "the otlp endpoint does not answer yet; events wait in the store");
+                first = false;
+            }
+            tokio::time::sleep(self.patience.probe_interval).await;
         }
     }
 
@@ -167,7 +181,7 @@ impl<'a, S: Settle> Exporter<'a, S> {
         while let Some(mut batch) = batches.pop() {
             let mut answer = self.send_until_answered(|| batch.records()).await?;
             if batch.len() == 1 && answer.is_about_records() {
-                self.wait_for_a_good_destination().await?;
+                self.wait_for_a_good_destination(&answer).await?;
                 answer = self.send_until_answered(|| batch.records()).await?;
             }
             match answer {
@@ -225,14 +239,15 @@ impl<'a, S: Settle> Exporter<'a, S> {
         }
     }
 
-    /// Waits until the destination takes a request without records.
+    /// Waits until the destination takes a request without records, or refuses it for a reason of its own.
     ///
-    /// One that refuses even that has a fault of its own, a quota that is used up or a compression it cannot read: what it says
-    /// of a lone record proves nothing. So a record is judged only by an answer that comes after this.
-    async fn wait_for_a_good_destination(&mut self) -> Result<(), Stopped> {
+    /// One that answers it with the words of `refusal` has a fault that is no record's, a quota that is used up or a compression
+    /// it cannot read: what it says of a lone record proves nothing. So a record is judged only by an answer that comes after
+    /// this. Loki refuses every request without records, but says that this is why.
+    async fn wait_for_a_good_destination(&mut self, refusal: &Answer) -> Result<(), Stopped> {
         loop {
             match self.send_until_answered(Vec::new).await? {
-                Answer::Refused { detail } | Answer::TooLarge { detail } => self.hold(&detail).await?,
+                answer if answer.finds_the_same_fault_as(refusal) => self.hold(&answer.to_string()).await?,
                 _ => return Ok(()),
             }
         }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::{Captures, Regex};
 
 /// A number in international form, in North American form, or a bare run of ten to fifteen digits.
@@ -16,9 +17,6 @@ static NUMBER: LazyLock<Regex> = LazyLock::new(|| {
              | (?-u:\b) \d{3} [-.\x20] \d{3} [-.\x20] \d{4} (?-u:\b)",
     )
 });
-
-/// The fewest digits of what [`NUMBER`] finds.
-const NUMBER_DIGITS_MIN: usize = 7;
 
 static EMAIL: LazyLock<Regex> = LazyLock::new(|| regex(r"[\w.+%-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+"));
 
@@ -37,37 +35,112 @@ fn regex(pattern: &str) -> Regex {
     Regex::new(pattern).expect("a constant pattern")
 }
 
-/// What a credential's neighbourhood looks like; without it [`CREDENTIAL`], which is slower, need not look.
-static CREDENTIAL_HINT: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"(?-u)(?i:bearer|basic|digest|token|secret|passw|api|cookie|AC[0-9a-f]{32}:)"));
+/// Words of which one is in every text that [`CREDENTIAL`] finds something in, but for an account's Sid and token.
+static CREDENTIAL_WORDS: LazyLock<AhoCorasick> =
+    LazyLock::new(|| words(["bearer", "basic", "digest", "token", "secret", "passw", "api", "cookie"]));
+
+/// A search for `words`, whatever their case, that looks at each byte once.
+pub(super) fn words<const COUNT: usize>(words: [&str; COUNT]) -> AhoCorasick {
+    let mut builder = AhoCorasick::builder();
+    builder
+        .ascii_case_insensitive(true)
+        .prefilter(false)
+        .kind(Some(AhoCorasickKind::DFA))
+        .build(words)
+        .expect("a few constant words")
+}
 
 /// Masks a text; borrowed when there is nothing to mask.
 #[must_use]
 pub fn mask(text: &str) -> Cow<'_, str> {
-    // Most texts of a payload hold nothing of the kind, and four searches cost more than one look.
-    let (mut digits, mut at, mut question, mut separator) = (0, false, false, false);
-    for byte in text.bytes() {
-        digits += usize::from(byte.is_ascii_digit());
-        at |= matches!(byte, b'@' | b'%');
-        question |= byte == b'?';
-        separator |= matches!(byte, b' ' | b':' | b'=');
-    }
+    let hints = Hints::of(text);
     let mut masked = Cow::Borrowed(text);
-    if separator && text.contains("://") {
-        masked = replace(masked, &URL, |found| mask_url(&found[0]));
-    } else if question && text.starts_with('/') {
+    if hints.has(Hints::SEPARATOR) && text.contains("://") {
+        masked = replace(masked, &URL, mask_url);
+    } else if hints.has(Hints::QUESTION) && text.starts_with('/') {
         masked = Cow::Owned(mask_url(text));
     }
-    if separator && CREDENTIAL_HINT.is_match(&masked) {
-        masked = replace(masked, &CREDENTIAL, mask_credential);
+    if hints.has(Hints::SEPARATOR) && may_hold_credential(&masked) {
+        let replaced = CREDENTIAL.replace_all(&masked, mask_credential).into_owned();
+        masked = if replaced == *masked { masked } else { Cow::Owned(replaced) };
     }
-    if at {
+    if hints.has(Hints::AT) {
         masked = replace(masked, &EMAIL, |_| "***@***".to_owned());
     }
-    if digits >= NUMBER_DIGITS_MIN {
-        masked = replace(masked, &NUMBER, |found| mask_number(&found[0]));
+    if hints.has(Hints::DIGIT) && may_hold_number(&masked, &hints) {
+        masked = replace(masked, &NUMBER, mask_number);
     }
     masked
+}
+
+/// What kinds of characters a text has. Most texts of a payload hold nothing to mask, and a search for each kind of it
+/// would cost more than all else that is done with an event.
+struct Hints(u8);
+
+impl Hints {
+    const DIGIT: u8 = 1;
+    const AT: u8 = 2;
+    const QUESTION: u8 = 4;
+    const SEPARATOR: u8 = 8;
+    /// What a telephone number may begin with, if not with a digit; other scripts have digits too.
+    const NUMBER_START: u8 = 16;
+
+    const OF_BYTE: [u8; 256] = {
+        let mut hints = [0; 256];
+        let mut byte: u8 = 0;
+        loop {
+            hints[byte as usize] = match byte {
+                b'0'..=b'9' => Self::DIGIT,
+                b'@' => Self::AT,
+                b'%' => Self::AT | Self::NUMBER_START,
+                b'?' => Self::QUESTION,
+                b' ' | b':' | b'=' => Self::SEPARATOR,
+                b'+' | b'(' | 0x80..=0xff => Self::NUMBER_START,
+                _ => 0,
+            };
+            if byte == u8::MAX {
+                break hints;
+            }
+            byte += 1;
+        }
+    };
+
+    fn of(text: &str) -> Self {
+        Self(text.bytes().fold(0, |hints, byte| hints | Self::OF_BYTE[usize::from(byte)]))
+    }
+
+    fn has(&self, hint: u8) -> bool {
+        self.0 & hint != 0
+    }
+}
+
+/// False only where [`CREDENTIAL`] finds nothing.
+fn may_hold_credential(text: &str) -> bool {
+    CREDENTIAL_WORDS.is_match(text)
+        || text.match_indices(':').any(|(colon, _)| ends_in_account_sid(&text.as_bytes()[..colon]))
+}
+
+fn ends_in_account_sid(text: &[u8]) -> bool {
+    let Some((_, [a, c, hex @ ..])) = text.split_last_chunk::<34>() else {
+        return false;
+    };
+    a.eq_ignore_ascii_case(&b'a') && c.eq_ignore_ascii_case(&b'c') && hex.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// False only where [`NUMBER`] finds nothing: it needs seven digits, and either one of the characters that a number begins
+/// with, or a run of ten to fifteen of them, or three and a separator.
+fn may_hold_number(text: &str, hints: &Hints) -> bool {
+    if hints.has(Hints::NUMBER_START) {
+        return text.bytes().filter(u8::is_ascii_digit).count() >= 7;
+    }
+    let mut runs = text.as_bytes().chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()).peekable();
+    while let Some(run) = runs.next() {
+        let mut separated = || runs.peek().is_some_and(|next| matches!(next[0], b'-' | b'.' | b' '));
+        if run[0].is_ascii_digit() && ((10..=15).contains(&run.len()) || (run.len() == 3 && separated())) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Whether a text is what [`mask`] makes of a telephone number.
@@ -93,13 +166,25 @@ pub fn mask_url(url: &str) -> String {
         (None, _) => rest,
     };
     let rest = rest.split('#').next().unwrap_or_default();
+    let mut masked = String::with_capacity(url.len());
+    masked.push_str(scheme);
     let Some((address, query)) = rest.split_once('?') else {
-        return format!("{scheme}{rest}");
+        masked.push_str(rest);
+        return masked;
     };
+    masked.push_str(address);
+    let mut separator = '?';
     // A piece without `=` is all value.
-    let names = query.split('&').filter_map(|piece| piece.split_once('='));
-    let names: Vec<_> = names.map(|(name, _)| format!("{name}=")).collect();
-    format!("{scheme}{address}?{}", names.join("&"))
+    for (name, _) in query.split('&').filter_map(|piece| piece.split_once('=')) {
+        masked.push(separator);
+        masked.push_str(name);
+        masked.push('=');
+        separator = '&';
+    }
+    if separator == '?' {
+        masked.push('?');
+    }
+    masked
 }
 
 /// `+15550100001` becomes `+1***01`: enough to tell two numbers apart in a log, too little to call.
@@ -125,10 +210,44 @@ fn mask_credential(found: &Captures<'_>) -> String {
     }
 }
 
-fn replace<'a>(text: Cow<'a, str>, pattern: &Regex, by: impl Fn(&Captures<'_>) -> String) -> Cow<'a, str> {
-    let replaced = match pattern.replace_all(&text, |found: &Captures<'_>| by(found)) {
-        Cow::Owned(replaced) if replaced != *text => replaced,
-        _ => return text,
-    };
-    Cow::Owned(replaced)
+/// Replaces what `pattern` finds; borrowed as before when nothing changes.
+fn replace<'a>(text: Cow<'a, str>, pattern: &Regex, by: impl Fn(&str) -> String) -> Cow<'a, str> {
+    let mut replaced = String::new();
+    let mut end = 0;
+    for found in pattern.find_iter(&text) {
+        replaced.push_str(&text[end..found.start()]);
+        replaced.push_str(&by(found.as_str()));
+        end = found.end();
+    }
+    if end == 0 {
+        return text;
+    }
+    replaced.push_str(&text[end..]);
+    if replaced == *text { text } else { Cow::Owned(replaced) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{CREDENTIAL, Hints, NUMBER, may_hold_credential, may_hold_number};
+
+    proptest! {
+        /// A short look that misses a number or a credential would let it into the store.
+        #[test]
+        fn nothing_is_overlooked(
+            text in prop_oneof![
+                "[0-9]{0,4}[-. ()+%2Bb_aé٣0-9]{0,14}[0-9]{2,16}[-. a_:é]{0,2}[0-9]{0,4}",
+                "[a ]{0,2}(AC|ac|aC)[0-9a-fA-F]{31,33}:[a-z@ ]{0,3}",
+                "[a-z ]{0,3}(Bearer|BASIC|digest|token|Secret|password|passwd|api_key|apikey|Set-Cookie|cookie)[ =:]{1,2}[a-z0-9]{4,9}",
+            ]
+        ) {
+            let hints = Hints::of(&text);
+            prop_assert!(!CREDENTIAL.is_match(&text) || (hints.has(Hints::SEPARATOR) && may_hold_credential(&text)));
+            let digits = text.bytes().filter(u8::is_ascii_digit).count();
+            let overlooked = NUMBER.is_match(&text) && !(hints.has(Hints::DIGIT) && may_hold_number(&text, &hints));
+            // Seven digits at least are ASCII; a number in the digits of another script has never been looked for.
+            prop_assert!(!overlooked || digits < 7);
+        }
+    }
 }

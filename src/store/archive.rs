@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OpenFlags, Row, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
 
 use super::backlog::StoredEvent;
 use super::disk::FILE_NAME;
@@ -149,10 +149,22 @@ impl Archive {
     ///
     /// [`ArchiveError`].
     pub fn last_before(&self, time: Timestamp) -> Result<u64, ArchiveError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT coalesce(max(last_seq), 0) FROM event_groups WHERE received_at < ?1")?;
-        Ok(statement.query_row(params![time.as_millisecond()], |row| row.get(0))?)
+        // Groups stand in the order of their arrival: each look halves what is left. `before` is the number of a group that
+        // arrived in time, and from `after` on none did.
+        let mut statement = self.connection.prepare_cached(
+            "SELECT last_seq, received_at FROM event_groups WHERE last_seq >= ?1 ORDER BY last_seq LIMIT 1",
+        )?;
+        let (mut before, mut after) = (0, self.last_seq()? + 1);
+        while after - before > 1 {
+            let middle = before + (after - before) / 2;
+            let group =
+                statement.query_row([middle], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, i64>(1)?))).optional()?;
+            match group {
+                Some((last_seq, received_at)) if received_at < time.as_millisecond() => before = last_seq,
+                _ => after = middle,
+            }
+        }
+        Ok(before)
     }
 
     /// The number of the last event in the store; 0 for an empty one.

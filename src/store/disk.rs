@@ -100,9 +100,7 @@ impl Disk {
 
     /// Bytes of the pages in use.
     pub(super) fn bytes(&self) -> rusqlite::Result<u64> {
-        let number = |pragma| self.connection.prepare_cached(pragma)?.query_row([], |row| row.get::<_, i64>(0));
-        let pages = number("PRAGMA page_count")? - number("PRAGMA freelist_count")?;
-        Ok(u64::try_from(pages * PAGE_BYTES).unwrap_or(0))
+        bytes_of(&self.connection)
     }
 
     /// When the oldest event arrived.
@@ -112,6 +110,12 @@ impl Disk {
         let millis: Option<i64> = statement.query_row([], |row| row.get(0)).optional()?;
         Ok(millis.and_then(|millis| Timestamp::from_millisecond(millis).ok()))
     }
+}
+
+fn bytes_of(connection: &Connection) -> rusqlite::Result<u64> {
+    let number = |pragma| connection.prepare_cached(pragma)?.query_row([], |row| row.get::<_, i64>(0));
+    let pages = number("PRAGMA page_count")? - number("PRAGMA freelist_count")?;
+    Ok(u64::try_from(pages * PAGE_BYTES).unwrap_or(0))
 }
 
 pub(super) fn open(settings: &StoreSettings) -> Result<Opened, OpenError> {
@@ -258,6 +262,11 @@ fn move_aside(path: &Path) -> io::Result<PathBuf> {
 pub(super) struct Write<'a>(pub(super) &'a Transaction<'a>);
 
 impl Write<'_> {
+    /// Bytes of the pages in use once this is committed. Asked here they cost no locks of their own.
+    pub(super) fn bytes(&self) -> rusqlite::Result<u64> {
+        bytes_of(self.0)
+    }
+
     pub(super) fn events(&self, last_seq: u64, events: u64, at: Timestamp, documents: &str) -> rusqlite::Result<()> {
         let mut statement = self.0.prepare_cached("INSERT INTO event_groups VALUES (?1, ?2, ?3, ?4)")?;
         statement.execute(params![last_seq, events, at.as_millisecond(), documents])?;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::OptionalExtension as _;
 
 use super::disk::Disk;
 use crate::config::StoreSettings;
@@ -28,7 +28,7 @@ pub(super) fn apply(disk: &mut Disk, limits: &StoreSettings, delivered_through: 
     // In small steps, and more than one: sixty-four groups a round are fewer than a busy account makes.
     loop {
         let (events, seen) = (disk.state.events, disk.seen_events);
-        delete_groups(disk, "received_at < ?2", delivered_through, events_before)?;
+        delete_groups(disk, delivered_through, |received_at| received_at < events_before)?;
         forget_while(disk, |_, at| at < seen_before)?;
         if (disk.state.events, disk.seen_events) == (events, seen) || Instant::now() > end {
             break;
@@ -42,7 +42,7 @@ pub(super) fn apply(disk: &mut Disk, limits: &StoreSettings, delivered_through: 
 /// Deletes the oldest delivered groups; false if there are none.
 pub(super) fn make_room(disk: &mut Disk, delivered_through: u64) -> rusqlite::Result<bool> {
     let before = disk.state.events;
-    delete_groups(disk, "?2 = ?2", delivered_through, 0)?;
+    delete_groups(disk, delivered_through, |_| true)?;
     Ok(disk.state.events < before)
 }
 
@@ -51,17 +51,20 @@ pub(super) fn forget_oldest(disk: &mut Disk, events_max: u64) -> rusqlite::Resul
     forget_while(disk, |remembered, _| remembered > events_max)
 }
 
-fn delete_groups(disk: &mut Disk, condition: &str, through: u64, at: i64) -> rusqlite::Result<()> {
+/// Deletes groups from the oldest on, as long as they are delivered and `applies` to when they arrived.
+fn delete_groups(disk: &mut Disk, through: u64, applies: impl Fn(i64) -> bool) -> rusqlite::Result<()> {
     let transaction = disk.connection.transaction()?;
     let oldest = format!(
-        "SELECT last_seq, events FROM event_groups WHERE last_seq <= ?1 AND {condition} ORDER BY last_seq LIMIT {GROUPS_PER_STEP}"
+        "SELECT last_seq, events, received_at FROM event_groups WHERE last_seq <= ?1 ORDER BY last_seq LIMIT {GROUPS_PER_STEP}"
     );
-    let groups = transaction
+    let mut groups = transaction
         .prepare_cached(&oldest)?
-        .query_map(params![through, at], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?)))?
+        .query_map([through], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?, row.get::<_, i64>(2)?)))?
         .collect::<Result<Vec<_>, _>>()?;
-    let events: u64 = groups.iter().map(|(_, events)| events).sum();
-    for (last_seq, _) in &groups {
+    let late = groups.iter().take_while(|(_, _, received_at)| applies(*received_at)).count();
+    groups.truncate(late);
+    let events: u64 = groups.iter().map(|(_, events, _)| events).sum();
+    for (last_seq, ..) in &groups {
         transaction.prepare_cached("DELETE FROM event_groups WHERE last_seq = ?1")?.execute([last_seq])?;
     }
     if events > 0 {

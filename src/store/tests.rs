@@ -194,3 +194,23 @@ async fn a_reader_sees_what_has_been_accepted() {
     running.close().await;
     assert_eq!(numbers(&archive).len(), 20, "and after the writer has gone");
 }
+
+/// `replay` starts where a time says; there is no index of times to get it wrong, so the halving must not.
+#[tokio::test]
+async fn any_time_is_found_by_halving() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let limits = limits(&dir);
+    let running = start(&limits);
+    for number in 1..=20 {
+        running.accept(number).await;
+    }
+    running.close().await;
+    let store = rusqlite::Connection::open(limits.dir.join("events.db")).expect("a database");
+    store.execute("UPDATE event_groups SET received_at = last_seq * 1000", []).expect("writes");
+    store.execute("DELETE FROM event_groups WHERE last_seq IN (1, 2, 9, 20)", []).expect("writes");
+    let archive = Archive::open(&limits.dir).expect("opens");
+    for (second, last) in [(0, 0), (3, 0), (4, 3), (9, 8), (10, 8), (11, 10), (19, 18), (20, 19), (99, 19)] {
+        let time = Timestamp::from_second(second).expect("a time");
+        assert_eq!(archive.last_before(time).expect("readable"), last, "before second {second}");
+    }
+}

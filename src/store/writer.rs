@@ -29,8 +29,8 @@ use crate::metrics::event_series::SeriesLabels;
 /// The most commands of one group.
 const GROUP_MAX: usize = 256;
 
-/// How long a group waits for requests under way to join it, in steps: a millisecond at most.
-const LINGER_STEP: Duration = Duration::from_micros(100);
+/// How long a group waits for others to join it, in steps: two milliseconds at most.
+const LINGER_STEP: Duration = Duration::from_micros(200);
 const LINGER_STEPS: u32 = 10;
 
 /// Bytes written to the log between two checkpoints in the background.
@@ -71,6 +71,8 @@ pub(super) struct Writer {
     bytes: u64,
     log_bytes: usize,
     nudged_at: usize,
+    last_group: usize,
+    documents: String,
     checkpointer: Checkpointer,
 }
 
@@ -105,6 +107,8 @@ impl Writer {
             bytes: 0,
             log_bytes: 0,
             nudged_at: 0,
+            last_group: 0,
+            documents: String::new(),
         }
     }
 
@@ -129,27 +133,35 @@ impl Writer {
         }
     }
 
-    /// Waits a moment for requests that are under way already: one sync for them all costs less than one for each half.
+    /// Waits a moment for requests that are under way already, or about to be: one sync for them all costs less than one for
+    /// each half.
     ///
-    /// A request that is alone is never kept waiting.
-    fn let_others_join(&self, received: &mut Vec<Command>, commands: &mut mpsc::Receiver<Command>) {
+    /// Those who were in the last group have their answer now and may well be back; once nobody comes, nobody is waited for. A
+    /// request that is alone, and was before, is never kept waiting.
+    fn let_others_join(&mut self, received: &mut Vec<Command>, commands: &mut mpsc::Receiver<Command>) {
         let under_way = || usize::try_from(self.metrics.families().requests_in_flight.get()).unwrap_or(0);
+        let mut expected = self.last_group;
         for _ in 0..LINGER_STEPS {
-            if received.len() >= under_way().min(GROUP_MAX) {
-                return;
+            if received.len() >= under_way().max(expected).min(GROUP_MAX) {
+                break;
             }
+            let before = received.len();
             std::thread::park_timeout(LINGER_STEP);
             while received.len() < GROUP_MAX
                 && let Ok(command) = commands.try_recv()
             {
                 received.push(command);
             }
+            if received.len() == before {
+                expected = 0;
+            }
         }
+        self.last_group = received.len();
     }
 
     /// Does everything that waits; true when it is time to end.
     fn round(&mut self, commands: impl Iterator<Item = Command>) -> rusqlite::Result<bool> {
-        let mut group = Group::default();
+        let mut group = Group::new(std::mem::take(&mut self.documents));
         let mut chores = Chores::default();
         for command in commands {
             match command {
@@ -184,8 +196,9 @@ impl Writer {
     }
 
     /// Commits a group and answers it. An error is fatal; a full disk is not one.
-    fn store(&mut self, group: Group) -> rusqlite::Result<()> {
+    fn store(&mut self, mut group: Group) -> rusqlite::Result<()> {
         if group.is_empty() {
+            self.documents = group.take_documents();
             return Ok(());
         }
         if group.documents_bytes() == 0 {
@@ -197,7 +210,7 @@ impl Writer {
         }
         let tally = group.tally(&self.metrics);
         match self.commit_group(&group, &tally) {
-            Ok(()) => {}
+            Ok(bytes) => self.bytes = bytes,
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
                 tracing::warn!("the disk is full: events are refused until there is room");
                 return self.refuse(group);
@@ -220,10 +233,11 @@ impl Writer {
             // The store was empty: its oldest event is one of these.
             self.note_oldest()?;
         }
-        self.measure()
+        self.weigh()
     }
 
-    fn commit_group(&mut self, group: &Group, tally: &Tally) -> rusqlite::Result<()> {
+    /// Writes a group, and gives the bytes that the store then uses.
+    fn commit_group(&mut self, group: &Group, tally: &Tally) -> rusqlite::Result<u64> {
         let now = Timestamp::now();
         let transaction = self.disk.connection.transaction()?;
         let write = Write(&transaction);
@@ -240,7 +254,9 @@ impl Writer {
         for (metric, labels, count) in &tally.rows {
             write.add_to_counter(metric, labels, *count)?;
         }
-        transaction.commit()
+        let bytes = write.bytes()?;
+        transaction.commit()?;
+        Ok(bytes)
     }
 
     /// Refuses a group for want of room.
@@ -252,7 +268,9 @@ impl Writer {
     }
 
     /// Answers everybody: duplicates of stored events with success, the rest with `outcome`.
-    fn answer(&self, group: Group, outcome: Result<(), AcceptError>) {
+    fn answer(&mut self, mut group: Group, outcome: Result<(), AcceptError>) {
+        // The next group's will be about as long.
+        self.documents = group.take_documents();
         let counts = group.answer(outcome.map(|()| Receipt::Stored));
         self.metrics.count_group(counts);
     }
@@ -307,9 +325,14 @@ impl Writer {
         Ok(())
     }
 
-    /// Looks how full the store is, tells inputs and metrics, and makes room before there is none.
+    /// Looks how full the store is, and weighs that.
     fn measure(&mut self) -> rusqlite::Result<()> {
         self.bytes = self.disk.bytes()?;
+        self.weigh()
+    }
+
+    /// Tells inputs and metrics how full the store is, and makes room before there is none.
+    fn weigh(&mut self) -> rusqlite::Result<()> {
         let families = self.metrics.families();
         families.store_bytes.set(i64::try_from(self.bytes).unwrap_or(i64::MAX));
         families.store_events.set(i64::try_from(self.disk.state.events).unwrap_or(i64::MAX));

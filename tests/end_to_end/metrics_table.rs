@@ -56,7 +56,7 @@ fn served(page: &Scrape) -> Metrics {
 }
 
 /// A collector that takes everything: an empty answer is a full success.
-async fn collector() -> String {
+pub(crate) async fn collector() -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     let take = || async { ([(header::CONTENT_TYPE, "application/x-protobuf")], "") };

@@ -10,6 +10,7 @@ pub(crate) mod exporter;
 pub(crate) mod faults;
 pub(crate) mod image;
 pub(crate) mod kubelet;
+pub(crate) mod loki;
 pub(crate) mod namespace;
 pub(crate) mod post;
 pub(crate) mod process;
@@ -20,6 +21,7 @@ pub(crate) mod scrape;
 #[allow(dead_code, reason = "the unit tests of the delivery loop use the rest")]
 pub(crate) mod scripted;
 pub(crate) mod sdk;
+pub(crate) mod victoriametrics;
 pub(crate) mod wait;
 
 pub(crate) use alertmanager::Alertmanager;
@@ -27,3 +29,4 @@ pub(crate) use event::{ACCOUNT, Event, TOKEN};
 pub(crate) use exporter::Exporter;
 pub(crate) use prometheus::{Prometheus, Release};
 pub(crate) use scrape::Scrape;
+pub(crate) use victoriametrics::VictoriaMetrics;

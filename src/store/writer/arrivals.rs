@@ -99,8 +99,16 @@ impl Kind {
 
 /// The JSON text of an event or an entry; one line, because JSON writes line feeds as `\n`.
 pub(super) fn document_of(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("strings, numbers and JSON values become JSON")
+    let mut document = Vec::with_capacity(DOCUMENT_BYTES);
+    serde_json::to_writer(&mut document, value).expect("strings, numbers and JSON values become JSON");
+    String::from_utf8(document).expect("JSON is text")
 }
+
+/// What most documents fit into, so that they need not grow while they are written.
+const DOCUMENT_BYTES: usize = 2048;
+
+/// The largest buffer that is kept from one group to the next.
+const BUFFER_BYTES_MAX: usize = 1 << 20;
 
 /// What is committed together.
 #[derive(Debug, Default)]
@@ -121,6 +129,18 @@ pub(super) struct Tally {
 }
 
 impl Group {
+    /// Starts with the buffer of an earlier group, see [`Self::take_documents`].
+    pub(super) fn new(mut documents: String) -> Self {
+        documents.clear();
+        Self { documents, ..Self::default() }
+    }
+
+    /// Gives the buffer of the documents, which are in the store now; a new one after a group of giants.
+    pub(super) fn take_documents(&mut self) -> String {
+        let documents = std::mem::take(&mut self.documents);
+        if documents.capacity() <= BUFFER_BYTES_MAX { documents } else { String::new() }
+    }
+
     /// Adds a request, unless its sender has stopped waiting.
     pub(super) fn take(&mut self, waiting: Waiting, seen: &mut Seen) {
         if !waiting.claim.take() {

@@ -25,6 +25,13 @@ impl Scrape {
         self.samples.get(series).copied()
     }
 
+    /// Whether every series of a metric has risen by so much since an `earlier` page; false if that had none.
+    pub(crate) fn have_risen(&self, name: &str, earlier: &Self, by: f64) -> bool {
+        let of_metric = |(series, _): &(&String, &f64)| series.split('{').next() == Some(name);
+        let mut series = earlier.samples.iter().filter(of_metric).peekable();
+        series.peek().is_some() && series.all(|(series, before)| self.get(series) >= Some(before + by))
+    }
+
     /// The sum over every series of a metric.
     pub(crate) fn sum(&self, name: &str) -> f64 {
         self.sum_where(name, |_| true)

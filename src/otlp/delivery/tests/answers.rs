@@ -8,9 +8,10 @@ use prost::Message as _;
 use tokio::sync::watch;
 use tonic::Code;
 
-use super::super::{Patience, Stopped};
+use super::super::super::Client;
+use super::super::{Exporter, Patience, Stopped};
 use super::scripted::{Protocol, Received, Reply, Scripted};
-use super::{events, export, export_until, settings, sid};
+use super::{Ledger, SHORT, events, export, export_until, settings, sid};
 
 /// Answers `reply` to the first `times` requests and takes the others.
 fn at_first(times: usize, reply: Reply) -> impl Fn(&Received) -> Reply + Send + Sync + 'static {
@@ -191,6 +192,24 @@ async fn every_request_carries_the_configured_headers() {
             let encoding = request.headers.get(encoding).is_some_and(|encoding| encoding == "gzip");
             assert_eq!(encoding, gzip, "{protocol:?}");
             assert_eq!(request.sids, [sid(1), sid(2)]);
+        }
+    }
+}
+
+/// A collector that starts after the exporter is up as soon as it answers, and not only when the next event comes.
+#[tokio::test]
+async fn a_destination_that_comes_later_is_noticed_without_an_event() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    for reply in [Reply::no(503, Code::Unavailable), Reply::no(404, Code::Unimplemented)] {
+        for protocol in Protocol::BOTH {
+            let collector = Scripted::start(protocol, at_first(2, reply.clone()));
+            let client = Client::new(&settings(protocol, &collector)).expect("a client");
+            let (_stop, stopped) = watch::channel(false);
+            let mut exporter = Exporter::new(&client, None, Ledger::default(), SHORT, stopped);
+            exporter.look_until_answered().await;
+            let requests = collector.received();
+            assert_eq!(requests.len(), 3, "{reply:?} over {protocol:?}: two refusals, one success");
+            assert!(requests.iter().all(|request| request.sids.is_empty()), "and nothing is sent to find out");
         }
     }
 }

@@ -134,3 +134,21 @@ async fn a_single_record_is_cut_to_fit_or_quarantined() {
         }
     }
 }
+
+/// Loki refuses a request without records as well, and says why. One record that is too old for it must not hold all others.
+#[tokio::test]
+async fn a_destination_that_refuses_empty_requests_can_still_refuse_a_record() {
+    const POISON: u64 = 5;
+    let collector = Scripted::start(Protocol::Http, |request| {
+        if request.sids.is_empty() {
+            Reply::Page(422, None, "at least one valid stream is required for ingestion")
+        } else if request.has(&sid(POISON)) {
+            Reply::Page(400, None, "entry 1 has timestamp too old")
+        } else {
+            Reply::Ok
+        }
+    });
+    let ledger = export(&settings(Protocol::Http, &collector), events(8, 10)).await;
+    assert_eq!(ledger.refused(), [POISON]);
+    assert_eq!((ledger.cursor(), ledger.delivered()), (8, 7));
+}
