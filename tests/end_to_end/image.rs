@@ -239,9 +239,9 @@ fn the_dockerfile_has_no_findings() {
     assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stdout));
 }
 
-/// What the sources include from outside their folder is not missed before somebody builds the image.
+/// What cargo reads and what the sources include from outside their folder is not missed before somebody builds the image.
 #[test]
-fn the_first_stage_has_every_file_that_the_sources_include() {
+fn the_first_stage_has_every_file_that_the_build_reads() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let dockerfile = fs::read_to_string(root.join("Dockerfile")).expect("it is there");
     let ignored = fs::read_to_string(root.join(".dockerignore")).expect("it is there");
@@ -249,7 +249,9 @@ fn the_first_stage_has_every_file_that_the_sources_include() {
     let instructions = first.lines().filter_map(|line| line.strip_prefix("COPY "));
     let copied: Vec<_> =
         instructions.flat_map(|line| line.split(' ').rev().skip(1)).map(|path| root.join(path)).collect();
-    assert!(copied.iter().any(|path| path.ends_with("Cargo.lock")), "{copied:?}");
+    for read in ["Cargo.toml", "Cargo.lock", "build.rs", ".cargo/config.toml", "image/build.sh"] {
+        assert!(copied.iter().any(|copied| root.join(read).starts_with(copied)), "{read} is not copied");
+    }
     for path in &copied {
         assert!(path.exists(), "{}", path.display());
         let name = path.strip_prefix(root).expect("below").to_str().expect("UTF-8");
