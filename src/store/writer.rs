@@ -140,7 +140,8 @@ impl Writer {
     /// request that is alone, and was before, is never kept waiting.
     fn let_others_join(&mut self, received: &mut Vec<Command>, commands: &mut mpsc::Receiver<Command>) {
         let under_way = || usize::try_from(self.metrics.families().requests_in_flight.get()).unwrap_or(0);
-        let mut expected = self.last_group;
+        // Two thirds of them: the rest are worked on while this group syncs, so that neither waits for the other.
+        let mut expected = self.last_group * 2 / 3;
         for _ in 0..LINGER_STEPS {
             if received.len() >= under_way().max(expected).min(GROUP_MAX) {
                 break;
