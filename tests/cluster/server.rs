@@ -103,8 +103,7 @@ impl Server {
     /// The kinds of the operators, what the shapes name and do not bring, and the namespaces they name themselves.
     pub(crate) fn prepare(&self) {
         let mut crds = self.kubectl();
-        crds.args(["apply", "--server-side", "--filename"]).arg(chart::root().join(".tools/crds"));
-        chart::succeed(crds.arg("--filename").arg(chart::root().join("tests/helm/crds")), "");
+        chart::succeed(crds.args(["apply", "--server-side", "--filename"]).arg(chart::root().join(".tools/crds")), "");
         chart::succeed(
             self.kubectl().args(["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]),
             "",

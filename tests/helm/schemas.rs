@@ -9,10 +9,9 @@ use super::chart::{self, NEWEST};
 
 /// The definitions of the operators' kinds and of the Gateway API's.
 fn definitions() -> Vec<PathBuf> {
-    let folders = [chart::root().join(".tools/crds"), chart::root().join("tests/helm/crds")];
-    let files = folders.iter().flat_map(|folder| {
-        std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}; run `make tools`", folder.display()))
-    });
+    let folder = chart::root().join(".tools/crds");
+    let files =
+        std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}; run `make tools`", folder.display()));
     files.map(|entry| entry.expect("readable").path()).collect()
 }
 

@@ -37,6 +37,7 @@ helm4_version=4.3.1
 # The Go modules that contain the definitions of the operators' and the Gateway API's objects.
 prometheus_operator_version=0.85.0
 gateway_api_version=1.6.3
+grafana_operator_version=5.19.4
 fonts_version=4.0
 
 # The others are pinned where their package manager wants it, and read from there.
@@ -68,7 +69,7 @@ version_of() {
     helm-unittest) from_file '.*github.com\/helm-unittest\/helm-unittest v([0-9.]+).*' tests/tools/helm-unittest/go.mod ;;
     helm-docs) from_file '.*github.com\/norwoodj\/helm-docs v([0-9.]+).*' tests/tools/helm-docs/go.mod ;;
     kubernetes-validate | checkov) from_file "$1==([0-9.]+)" "tests/tools/$1/requirements.txt" ;;
-    crds) echo "$prometheus_operator_version-$gateway_api_version" ;;
+    crds) echo "$prometheus_operator_version-$gateway_api_version-$grafana_operator_version" ;;
     etcd) echo "$etcd_version" ;;
     hadolint) echo "$hadolint_version" ;;
     buildah) echo "$buildah_version" ;;
@@ -133,7 +134,7 @@ check() {
     helm-unittest) "$bin/helm-unittest" --help ;;
     checkov) "$tools/checkov/bin/python" -m checkov.main --version ;;
     kubernetes-validate) "$tools/kubernetes-validate/bin/python" -c 'import kubernetes_validate' ;;
-    crds) grep -lF 'kind: CustomResourceDefinition' "$tools"/crds/*.yaml | wc -l | grep -x 4 ;;
+    crds) grep -lF 'kind: CustomResourceDefinition' "$tools"/crds/*.yaml | wc -l | grep -x 7 ;;
     *) "$bin/$1" --version ;;
   esac
 }

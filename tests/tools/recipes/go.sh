@@ -84,13 +84,15 @@ module_folder() {
 
 # The definitions themselves, as their projects publish them, and not schemas derived from them.
 install_crds() {
-  local operator gateway
+  local operator gateway grafana
   operator=$(module_folder github.com/prometheus-operator/prometheus-operator "$prometheus_operator_version")
   gateway=$(module_folder sigs.k8s.io/gateway-api "$gateway_api_version")
+  grafana=$(module_folder github.com/grafana/grafana-operator/v5 "$grafana_operator_version")
   rm -rf "$tools/crds"
   install -D --mode=644 -t "$tools/crds" \
     "$operator"/example/prometheus-operator-crd/monitoring.coreos.com_{servicemonitors,podmonitors,prometheusrules}.yaml \
-    "$gateway/config/crd/standard/gateway.networking.k8s.io_httproutes.yaml"
+    "$gateway/config/crd/standard/gateway.networking.k8s.io_httproutes.yaml" \
+    "$grafana"/config/crd/bases/grafana.integreatly.org_grafana{alertrulegroups,dashboards,folders}.yaml
 }
 
 install_kube-apiserver() {
