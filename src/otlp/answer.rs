@@ -245,6 +245,19 @@ mod tests {
         }
     }
 
+    /// What tells a quota that is used up, or a compression that cannot be read, from a record that cannot be taken.
+    #[test]
+    fn the_same_fault_has_the_same_words_whatever_the_numbers() {
+        let refused = |detail: &str| Answer::Refused { detail: detail.into() };
+        let quota = refused("HTTP 400: quota used up (request 7f3a-1, 2026-11-21T10:00:00Z)");
+        assert!(
+            quota.finds_the_same_fault_as(&refused("HTTP 400: quota used up (request 81b2-9, 2026-11-21T10:00:01Z)"))
+        );
+        assert!(!quota.finds_the_same_fault_as(&refused("HTTP 400: timestamp too old: 2020-01-02T03:04:05Z")));
+        assert!(!quota.finds_the_same_fault_as(&Answer::TooLarge { detail: "HTTP 413: quota used up".into() }));
+        assert!(!quota.finds_the_same_fault_as(&Answer::Delivered { warning: None }));
+    }
+
     #[test]
     fn exhausted_with_a_delay_means_later() {
         let details = ErrorDetails::with_retry_info(Some(Duration::from_secs(3600)));

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::{REDACTED, mask, mask_url, redact_json};
+use super::{CREDENTIAL_PARTS, REDACTED, has_credential_part, mask, mask_url, redact_json};
 
 fn redacted(payload: &Value) -> Value {
     let text = redact_json(payload.to_string().as_bytes()).expect("JSON");
@@ -174,5 +174,16 @@ proptest! {
         object.insert("webhook".into(), json!({"request": {"url": format!("https://h/{word}"), "parameters": {"To": word, "x": number}}}));
         let once = redacted(&Value::Object(object));
         prop_assert_eq!(redacted(&once), once);
+    }
+}
+
+proptest! {
+    /// The look at a key's letters saves a search; it must not save one that would have found something.
+    #[test]
+    fn no_part_of_a_key_is_overlooked(before in ".{0,6}", part in 0..CREDENTIAL_PARTS.len(), upper: bool, after in ".{0,6}") {
+        let part = CREDENTIAL_PARTS[part];
+        let part = if upper { part.to_uppercase() } else { part.to_owned() };
+        let key = format!("{before}{part}{after}");
+        prop_assert!(has_credential_part(&key), "{}", key);
     }
 }
