@@ -62,41 +62,40 @@ const HARMLESS_PARAMETERS: [&str; 25] = [
     "provider",
 ];
 
-/// Keys, in lower case, whose value is a person's address.
-const ADDRESS_KEYS: [&str; 13] = [
-    "author",
-    "called",
-    "caller",
-    "channeltoaddress",
-    "channelfromaddress",
-    "forwardedfrom",
-    "from",
-    "identity",
-    "phonenumber",
-    "recipient",
-    "to",
-    "waid",
-    "username",
-];
-
-/// Keys, in lower case, whose value opens something.
-const CREDENTIAL_KEYS: [&str; 4] = ["authorization", "proxy-authorization", "x-twilio-signature", "x-forwarded-for"];
+/// No key that is known by its whole name is longer.
+const KNOWN_KEY_BYTES_MAX: usize = 32;
 
 /// Parts of a key that give a credential away.
 const CREDENTIAL_PARTS: [&str; 10] =
     ["token", "secret", "passw", "pwd", "jwt", "session", "cookie", "apikey", "api-key", "api_key"];
+
+/// The letters of each of them.
+const CREDENTIAL_LETTERS: [u32; CREDENTIAL_PARTS.len()] = {
+    let mut letters = [0; CREDENTIAL_PARTS.len()];
+    let mut part = 0;
+    while part < letters.len() {
+        letters[part] = letters_of(CREDENTIAL_PARTS[part]);
+        part += 1;
+    }
+    letters
+};
 
 static CREDENTIAL_SEARCH: LazyLock<AhoCorasick> = LazyLock::new(|| text::words(CREDENTIAL_PARTS));
 
 fn has_credential_part(key: &str) -> bool {
     // Few keys have all the letters of one of them.
     let letters = letters_of(key);
-    CREDENTIAL_PARTS.iter().any(|part| letters_of(part) & !letters == 0) && CREDENTIAL_SEARCH.is_match(key)
+    CREDENTIAL_LETTERS.iter().any(|part| part & !letters == 0) && CREDENTIAL_SEARCH.is_match(key)
 }
 
 /// A bit for each letter that occurs, whatever its case; what is no letter shares one with some letter.
-fn letters_of(text: &str) -> u32 {
-    text.bytes().fold(0, |letters, byte| letters | 1 << (byte & 31))
+const fn letters_of(text: &str) -> u32 {
+    let (text, mut letters, mut at) = (text.as_bytes(), 0, 0);
+    while at < text.len() {
+        letters |= 1 << (text[at] & 31);
+        at += 1;
+    }
+    letters
 }
 
 /// Redacts a JSON text, as [`Redaction::Standard`] has it, and writes it anew.
@@ -111,9 +110,9 @@ fn letters_of(text: &str) -> u32 {
 /// # Panics
 ///
 /// Never: what is written from texts is text.
-pub fn redact_json(text: &[u8]) -> Result<String, serde_json::Error> {
+pub fn redact_json(text: &str) -> Result<String, serde_json::Error> {
     let mut out = Vec::with_capacity(text.len());
-    let mut parser = serde_json::Deserializer::from_slice(text);
+    let mut parser = serde_json::Deserializer::from_str(text);
     Redact { out: &mut out, fate: Fate::Keep, place: Place::Anywhere }.deserialize(&mut parser)?;
     parser.end()?;
     Ok(String::from_utf8(out).expect("JSON that is written from texts is text"))
@@ -142,21 +141,33 @@ enum Fate {
 }
 
 fn fate_of(key: &str, place: Place) -> Fate {
-    let is = |known: &&str| key.eq_ignore_ascii_case(known);
-    let is_address = || ADDRESS_KEYS.iter().any(is);
-    let ends_in_sid = || key.len() >= 3 && key.as_bytes()[key.len() - 3..].eq_ignore_ascii_case(b"sid");
-    if CREDENTIAL_KEYS.iter().any(is) || is(&"body") || (has_credential_part(key) && !ends_in_sid()) {
-        Fate::Drop
-    } else if is(&"parameters") || is(&"headers") {
-        Fate::Object
-    } else if is(&"url") {
-        Fate::Url
-    } else if is_address() {
-        Fate::Address
-    } else if place == Place::Parameters && !ends_in_sid() && !HARMLESS_PARAMETERS.contains(&key) {
-        Fate::Drop
-    } else {
-        Fate::Keep
+    let mut buffer = [0; KNOWN_KEY_BYTES_MAX];
+    let lower_case = buffer.get_mut(..key.len()).unwrap_or_default();
+    lower_case.copy_from_slice(&key.as_bytes()[..lower_case.len()]);
+    lower_case.make_ascii_lowercase();
+    let ends_in_sid = key.len() >= 3 && key.as_bytes()[key.len() - 3..].eq_ignore_ascii_case(b"sid");
+    match &*lower_case {
+        // What opens something, and what nobody needs.
+        b"authorization" | b"proxy-authorization" | b"x-twilio-signature" | b"x-forwarded-for" | b"body" => Fate::Drop,
+        _ if !ends_in_sid && has_credential_part(key) => Fate::Drop,
+        b"parameters" | b"headers" => Fate::Object,
+        b"url" => Fate::Url,
+        // A person's address.
+        b"author"
+        | b"called"
+        | b"caller"
+        | b"channeltoaddress"
+        | b"channelfromaddress"
+        | b"forwardedfrom"
+        | b"from"
+        | b"identity"
+        | b"phonenumber"
+        | b"recipient"
+        | b"to"
+        | b"waid"
+        | b"username" => Fate::Address,
+        _ if place == Place::Parameters && !ends_in_sid && !HARMLESS_PARAMETERS.contains(&key) => Fate::Drop,
+        _ => Fate::Keep,
     }
 }
 
@@ -169,13 +180,15 @@ struct Redact<'a> {
 
 impl Redact<'_> {
     fn text(self, text: &str) {
-        let masked = mask(text);
         match self.fate {
             _ if text.is_empty() => write(self.out, text),
             Fate::Drop | Fate::Object => write(self.out, REDACTED),
-            Fate::Address if !text::is_masked_number(&masked) => write(self.out, REDACTED),
             Fate::Url => write(self.out, &masked_url(text)),
-            Fate::Keep | Fate::Address => write(self.out, &*masked),
+            Fate::Keep => write(self.out, &*mask(text)),
+            Fate::Address => {
+                let masked = mask(text);
+                write(self.out, if text::is_masked_number(&masked) { &*masked } else { REDACTED });
+            }
         }
     }
 

@@ -94,7 +94,9 @@ fn event_of(
         return Err(Fault::grammar("PayloadType is not application/json"));
     }
     let occurred_at = timestamp(form)?;
-    let payload = Payload::parse(once_bytes(form, "Payload")?).map_err(Fault::payload)?;
+    // Bytes that are no text become the character that says so: the event is told all the same.
+    let payload = once(form, "Payload")?;
+    let payload = Payload::parse(&payload).map_err(Fault::payload)?;
 
     let error_code = payload.error_code();
     let level = level.as_deref().or_else(|| payload.log_level()).map_or(Level::Other, Level::parse);
@@ -159,9 +161,8 @@ fn content_of(form: &Form, redaction: Redaction) -> Value {
         Redaction::None => lossy(value),
         Redaction::Strict => size(value),
         // What JSON holds is only known where it can be read; elsewhere its masks would miss what its escapes hide.
-        Redaction::Standard if name == b"Payload" => {
-            redact_json(value).map_or_else(|_| size(value), |text| cut(&text, CONTENT_BYTES_MAX).to_owned())
-        }
+        Redaction::Standard if name == b"Payload" => redact_json(&String::from_utf8_lossy(value))
+            .map_or_else(|_| size(value), |text| cut(&text, CONTENT_BYTES_MAX).to_owned()),
         Redaction::Standard => mask(&lossy(value)).into_owned(),
     };
     let name_of = |name: &[u8]| mask(cut(&String::from_utf8_lossy(name), NAME_BYTES_MAX)).into_owned();

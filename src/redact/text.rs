@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::{Captures, Regex};
 
+use super::REDACTED;
+
 /// A number in international form, in North American form, or a bare run of ten to fifteen digits.
 ///
 /// The runs end at word boundaries, so the digits of a Sid are left alone.
@@ -19,8 +21,6 @@ static NUMBER: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 static EMAIL: LazyLock<Regex> = LazyLock::new(|| regex(r"[\w.+%-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+"));
-
-static URL: LazyLock<Regex> = LazyLock::new(|| regex(r#"(?i)\b[a-z][a-z0-9+.-]*://[^\s"<>]+"#));
 
 static CREDENTIAL: LazyLock<Regex> = LazyLock::new(|| {
     regex(
@@ -54,12 +54,13 @@ pub(super) fn words<const COUNT: usize>(words: [&str; COUNT]) -> AhoCorasick {
 #[must_use]
 pub fn mask(text: &str) -> Cow<'_, str> {
     let hints = Hints::of(text);
-    let mut masked = Cow::Borrowed(text);
-    if hints.has(Hints::SEPARATOR) && text.contains("://") {
-        masked = replace(masked, &URL, mask_url);
-    } else if hints.has(Hints::QUESTION) && text.starts_with('/') {
-        masked = Cow::Owned(mask_url(text));
-    }
+    let mut masked = if hints.has(Hints::QUESTION) && text.starts_with('/') && !text.contains("://") {
+        Cow::Owned(mask_url(text))
+    } else if hints.has(Hints::SEPARATOR) {
+        mask_urls(text)
+    } else {
+        Cow::Borrowed(text)
+    };
     if hints.has(Hints::SEPARATOR) && may_hold_credential(&masked) {
         let replaced = CREDENTIAL.replace_all(&masked, mask_credential).into_owned();
         masked = if replaced == *masked { masked } else { Cow::Owned(replaced) };
@@ -128,16 +129,19 @@ fn ends_in_account_sid(text: &[u8]) -> bool {
 }
 
 /// False only where [`NUMBER`] finds nothing: it needs seven digits, and either one of the characters that a number begins
-/// with, or a run of ten to fifteen of them, or three and a separator.
+/// with, or a run of ten to fifteen of them, or two times three and four with a separator between them.
 fn may_hold_number(text: &str, hints: &Hints) -> bool {
     if hints.has(Hints::NUMBER_START) {
         return text.bytes().filter(u8::is_ascii_digit).count() >= 7;
     }
-    let mut runs = text.as_bytes().chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()).peekable();
-    while let Some(run) = runs.next() {
-        let mut separated = || runs.peek().is_some_and(|next| matches!(next[0], b'-' | b'.' | b' '));
-        if run[0].is_ascii_digit() && ((10..=15).contains(&run.len()) || (run.len() == 3 && separated())) {
-            return true;
+    // How many runs of three digits stand in a row, and whether the last one is the run just looked at.
+    let (mut threes, mut after_three) = (0, false);
+    for run in text.as_bytes().chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()) {
+        match run {
+            [b'-' | b'.' | b' '] if after_three => after_three = false,
+            [b'0'..=b'9', ..] if (10..=15).contains(&run.len()) || (threes >= 2 && run.len() == 4) => return true,
+            [b'0'..=b'9', ..] if run.len() == 3 => (threes, after_three) = (threes + 1, true),
+            _ => (threes, after_three) = (0, false),
         }
     }
     false
@@ -154,23 +158,54 @@ pub(super) fn is_masked_number(text: &str) -> bool {
     hidden.strip_prefix("***").is_some_and(|last| last.len() == 2 && last.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
+/// Masks each URL of a text as [`mask_url`] does, wherever in a word it begins.
+fn mask_urls(text: &str) -> Cow<'_, str> {
+    let mut masked = String::new();
+    let (mut copied, mut at) = (0, 0);
+    while let Some(found) = text[at..].find("://") {
+        let start = at + found + "://".len();
+        let rest = &text[start..];
+        let rest = &rest[..rest.find(ends_url).unwrap_or(rest.len())];
+        at = start + rest.len();
+        if rest.contains(['@', '?', '#']) {
+            masked.push_str(&text[copied..start]);
+            push_masked(&mut masked, rest);
+            copied = at;
+        }
+    }
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    masked.push_str(&text[copied..]);
+    if masked == text { Cow::Borrowed(text) } else { Cow::Owned(masked) }
+}
+
+fn ends_url(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '"' | '<' | '>')
+}
+
 /// Keeps scheme, host and path of a URL and the names of its query; drops userinfo, query values and fragment.
 #[must_use]
 pub fn mask_url(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (&url[..scheme.len() + 3], rest));
+    let (scheme, rest) = url.split_at(url.find("://").map_or(0, |found| found + "://".len()));
+    let mut masked = String::with_capacity(url.len());
+    masked.push_str(scheme);
+    push_masked(&mut masked, rest);
+    masked
+}
+
+/// Appends what [`mask_url`] keeps of a URL behind its scheme.
+fn push_masked(masked: &mut String, rest: &str) {
     let authority = &rest[..rest.find('/').unwrap_or(rest.len())];
     let rest = match (authority.rfind('@'), authority.find(['?', '#'])) {
         // A password with a question mark in it, or a query with an address: one cannot tell where the host is.
-        (Some(at), Some(special)) if special < at => return format!("{scheme}[redacted]"),
+        (Some(at), Some(special)) if special < at => return masked.push_str(REDACTED),
         (Some(at), _) => &rest[at + 1..],
         (None, _) => rest,
     };
     let rest = rest.split('#').next().unwrap_or_default();
-    let mut masked = String::with_capacity(url.len());
-    masked.push_str(scheme);
     let Some((address, query)) = rest.split_once('?') else {
-        masked.push_str(rest);
-        return masked;
+        return masked.push_str(rest);
     };
     masked.push_str(address);
     let mut separator = '?';
@@ -184,7 +219,6 @@ pub fn mask_url(url: &str) -> String {
     if separator == '?' {
         masked.push('?');
     }
-    masked
 }
 
 /// `+15550100001` becomes `+1***01`: enough to tell two numbers apart in a log, too little to call.
@@ -215,6 +249,9 @@ fn replace<'a>(text: Cow<'a, str>, pattern: &Regex, by: impl Fn(&str) -> String)
     let mut replaced = String::new();
     let mut end = 0;
     for found in pattern.find_iter(&text) {
+        if end == 0 {
+            replaced.reserve(text.len());
+        }
         replaced.push_str(&text[end..found.start()]);
         replaced.push_str(&by(found.as_str()));
         end = found.end();

@@ -28,7 +28,7 @@ const TEXT_BYTES_MAX: usize = 4096;
 /// The parts of a payload that an event is made of.
 #[derive(Debug, Default)]
 pub(super) struct Payload<'a> {
-    text: &'a [u8],
+    text: &'a str,
     error_code: Option<Value>,
     error_code_repeated: bool,
     resource_sid: Loose<'a>,
@@ -76,8 +76,8 @@ struct Headers<'a> {
 
 impl<'a> Payload<'a> {
     /// Reads a JSON object; the error says what is wrong without quoting what was sent.
-    pub(super) fn parse(text: &'a [u8]) -> Result<Self, String> {
-        let mut parser = serde_json::Deserializer::from_slice(text);
+    pub(super) fn parse(text: &'a str) -> Result<Self, String> {
+        let mut parser = serde_json::Deserializer::from_str(text);
         let read = parser.deserialize_map(Object::<Self>::new());
         let payload =
             read.and_then(|payload| parser.end().map(|()| payload)).map_err(|error| match error.classify() {
@@ -137,7 +137,7 @@ impl<'a> Payload<'a> {
         let kept = match redaction {
             Redaction::Strict => return (None, false),
             // A line feed would end the event's line in the store; JSON may hold one between its tokens.
-            Redaction::None => String::from_utf8(self.text.to_vec()).ok().map(|text| without_line_ends(&text)),
+            Redaction::None => Some(without_line_ends(self.text)),
             Redaction::Standard => redact_json(self.text).ok(),
         };
         let fits = |text: String| RawValue::from_string(text).ok().filter(|raw| raw.get().len() <= PAYLOAD_BYTES_MAX);

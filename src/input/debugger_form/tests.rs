@@ -24,10 +24,17 @@ fn received_at() -> Timestamp {
     "2026-01-02T03:04:06Z".parse().expect("RFC 3339")
 }
 
+fn encode(bytes: &[u8]) -> String {
+    percent_encoding::percent_encode(bytes, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
 fn read(fields: &[(&str, &str)]) -> Result<DebuggerEvent, Fault> {
-    let encode =
-        |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
-    let body: Vec<_> = fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+    read_bytes(&fields)
+}
+
+fn read_bytes(fields: &[(&str, &[u8])]) -> Result<DebuggerEvent, Fault> {
+    let body: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
     let form = Form::decode(body.join("&").as_bytes()).expect("few fields");
     event_of(&form, Redaction::Standard, received_at(), None)
 }
@@ -111,6 +118,16 @@ fn a_payload_that_is_no_object_goes_to_quarantine() {
         fields.push(("Payload", text));
         assert_eq!(read(&fields).expect_err(text).reason, QuarantineReason::BadPayload, "{text:?}");
     }
+}
+
+#[test]
+fn a_payload_with_bytes_that_are_no_text_is_an_event_all_the_same() {
+    let mut fields: Vec<_> = SAMPLE.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+    fields.retain(|(name, _)| *name != "Payload");
+    fields.push(("Payload", b"{\"error_code\":\"11200\",\"more_info\":{\"msg\":\"Caf\xe9\"}}"));
+    let event = read_bytes(&fields).unwrap_or_else(|fault| panic!("{}", fault.detail));
+    assert_eq!((event.error_code.to_string().as_str(), event.message.as_deref()), ("11200", Some("Caf\u{fffd}")));
+    assert!(event.payload.is_some_and(|payload| payload.get().contains("Caf\u{fffd}")));
 }
 
 #[test]
