@@ -35,7 +35,7 @@ pub use self::archive::{Archive, ArchiveError, ListedQuarantine, PartialDelivery
 pub use self::backlog::{Backlog, Settlement, StoreGone, StoredEvent};
 pub use self::disk::OpenError;
 pub use self::schema::SCHEMA_VERSION;
-use self::writer::{Command, Waiting};
+use self::writer::{Command, Gathering, Waiting};
 use crate::account::{KeyName, Mac};
 use crate::config::StoreSettings;
 use crate::event::DebuggerEvent;
@@ -53,6 +53,7 @@ pub const ACCEPT_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub struct Store {
     commands: mpsc::Sender<Command>,
+    gathering: Gathering,
     pressure: Arc<AtomicU8>,
     failed: watch::Receiver<bool>,
 }
@@ -149,13 +150,22 @@ impl Opened {
         let pressure = Arc::new(AtomicU8::new(Pressure::Normal as u8));
         let reader = self.disk.path();
         let cursor = self.disk.cursor();
-        let writer = writer::Writer::new(self.disk, metrics, pressure.clone(), stored_sender, limits, keep_for_export);
+        let gathering = Gathering::default();
+        let writer = writer::Writer::new(
+            self.disk,
+            metrics,
+            pressure.clone(),
+            stored_sender,
+            limits,
+            keep_for_export,
+            gathering.clone(),
+        );
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || writer.run(received, &failed_sender))
             .expect("a thread at start-up");
         let backlog = Backlog::new(reader, cursor, commands.clone(), stored);
-        (Store { commands, pressure, failed }, backlog, thread)
+        (Store { commands, gathering, pressure, failed }, backlog, thread)
     }
 }
 
@@ -174,6 +184,7 @@ impl Store {
             mpsc::error::TrySendError::Full(_) => AcceptError::QueueFull,
             mpsc::error::TrySendError::Closed(_) => AcceptError::Failed,
         })?;
+        self.gathering.joined(self.commands.max_capacity() - self.commands.capacity());
         match tokio::time::timeout(ACCEPT_TIMEOUT, answer).await {
             Ok(answer) => answer.unwrap_or(Err(AcceptError::Failed)),
             Err(_) if claim.give_up() => Err(AcceptError::Timeout),

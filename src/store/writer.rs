@@ -5,12 +5,12 @@
 
 mod arrivals;
 mod checkpointer;
+mod gathering;
 mod settlements;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::ErrorCode;
@@ -19,6 +19,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub(super) use self::arrivals::Waiting;
 use self::arrivals::{Group, Tally};
 use self::checkpointer::{Carried, Checkpointer};
+use self::gathering::Clients;
+pub(super) use self::gathering::Gathering;
 use super::backlog::{Settlement, StoreGone};
 use super::disk::{Disk, Write};
 use super::{AcceptError, KeptCounters, Pressure, Receipt, retention};
@@ -28,10 +30,6 @@ use crate::metrics::event_series::SeriesLabels;
 
 /// The most commands of one group.
 const GROUP_MAX: usize = 256;
-
-/// How long a group waits for others to join it, in steps: two milliseconds at most.
-const LINGER_STEP: Duration = Duration::from_micros(200);
-const LINGER_STEPS: u32 = 10;
 
 /// Bytes written to the log between two checkpoints in the background.
 const NUDGE_BYTES: usize = 8 << 20;
@@ -65,13 +63,14 @@ pub(super) struct Writer {
     pressure: Arc<AtomicU8>,
     stored: watch::Sender<u64>,
     keep_for_export: bool,
+    gathering: Gathering,
     limits: StoreSettings,
     kept: HashMap<(String, String), u64>,
     unsettled: Vec<(Settlement, oneshot::Sender<Result<(), StoreGone>>)>,
     bytes: u64,
     log_bytes: usize,
     nudged_at: usize,
-    last_group: usize,
+    clients: Clients,
     documents: String,
     checkpointer: Checkpointer,
 }
@@ -93,6 +92,7 @@ impl Writer {
         stored: watch::Sender<u64>,
         limits: StoreSettings,
         keep_for_export: bool,
+        gathering: Gathering,
     ) -> Self {
         Self {
             checkpointer: Checkpointer::start(disk.path()),
@@ -101,13 +101,14 @@ impl Writer {
             pressure,
             stored,
             keep_for_export,
+            gathering,
             limits,
             kept: HashMap::new(),
             unsettled: Vec::new(),
             bytes: 0,
             log_bytes: 0,
             nudged_at: 0,
-            last_group: 0,
+            clients: Clients::default(),
             documents: String::new(),
         }
     }
@@ -117,12 +118,13 @@ impl Writer {
         let mut received = Vec::with_capacity(GROUP_MAX);
         while commands.blocking_recv_many(&mut received, GROUP_MAX) > 0 {
             self.let_others_join(&mut received, &mut commands);
+            let group = received.len();
             if self.checkpointer.has_failed() {
                 failed.send_replace(true);
                 return;
             }
             match self.round(received.drain(..)) {
-                Ok(false) => {}
+                Ok(false) => self.clients.at_least(group, commands.len()),
                 Ok(true) => return,
                 Err(error) => {
                     tracing::error!(%error, "the store cannot be written: ending, so that the next start recovers what is on disk");
@@ -133,31 +135,18 @@ impl Writer {
         }
     }
 
-    /// Waits a moment for requests that are under way already, or about to be: one sync for them all costs less than one for
-    /// each half.
-    ///
-    /// Those who were in the last group have their answer now and may well be back; once nobody comes, nobody is waited for. A
-    /// request that is alone, and was before, is never kept waiting.
+    /// Waits a moment for others to join those who were received, and takes all who have come.
     fn let_others_join(&mut self, received: &mut Vec<Command>, commands: &mut mpsc::Receiver<Command>) {
-        let under_way = || usize::try_from(self.metrics.families().requests_in_flight.get()).unwrap_or(0);
-        // Two thirds of them: the rest are worked on while this group syncs, so that neither waits for the other.
-        let mut expected = self.last_group * 2 / 3;
-        for _ in 0..LINGER_STEPS {
-            if received.len() >= under_way().max(expected).min(GROUP_MAX) {
-                break;
-            }
-            let before = received.len();
-            std::thread::park_timeout(LINGER_STEP);
-            while received.len() < GROUP_MAX
-                && let Ok(command) = commands.try_recv()
-            {
-                received.push(command);
-            }
-            if received.len() == before {
-                expected = 0;
-            }
+        let missing = self.clients.enough().min(GROUP_MAX).saturating_sub(received.len());
+        let found_enough = missing == 0 || self.gathering.wait(missing, || commands.len());
+        while received.len() < GROUP_MAX
+            && let Ok(command) = commands.try_recv()
+        {
+            received.push(command);
         }
-        self.last_group = received.len();
+        if !found_enough {
+            self.clients.only(received.len());
+        }
     }
 
     /// Does everything that waits; true when it is time to end.

@@ -1,0 +1,125 @@
+//! How long a group waits for others to join it, before it is committed.
+//!
+//! One sync for all costs less than one for each half of them. But whoever waits for a sync sends nothing new, so if everybody
+//! were in one group there would be nothing to work on while it syncs. A group is enough when three quarters of those who are
+//! about have joined it; a request that is alone, and was before, is not kept waiting.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+/// How long a group waits without anybody joining it. Longer than it takes to answer the group before.
+const QUIET_MAX: Duration = Duration::from_micros(500);
+
+/// How long a group waits at all.
+const WAIT_MAX: Duration = Duration::from_millis(2);
+
+/// Where requests meet the writer.
+#[derive(Debug, Clone, Default)]
+pub(in crate::store) struct Gathering(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// How many requests in the queue end the writer's wait; 0 when it does not wait.
+    enough: AtomicUsize,
+    writer: OnceLock<Thread>,
+}
+
+impl Gathering {
+    /// Wakes the writer if it waits and the `queued` requests are enough.
+    ///
+    /// The writer goes first then, where both have one processor: what it has to do ends in a sync, beside which there is time
+    /// for everything else. A wake-up that is missed costs [`QUIET_MAX`] at most.
+    pub(in crate::store) fn joined(&self, queued: usize) {
+        let enough = self.0.enough.load(Ordering::Relaxed);
+        if enough > 0 && queued >= enough && self.0.enough.swap(0, Ordering::Relaxed) > 0 {
+            if let Some(writer) = self.0.writer.get() {
+                writer.unpark();
+            }
+            std::thread::yield_now();
+        }
+    }
+
+    /// Waits, on the writer's thread, until `queued` says that there are `enough`; false if others stopped coming before.
+    pub(super) fn wait(&self, enough: usize, queued: impl Fn() -> usize) -> bool {
+        self.0.writer.get_or_init(std::thread::current);
+        let started = Instant::now();
+        let (mut last, mut joined_at) = (queued(), started);
+        let found_enough = loop {
+            self.0.enough.store(enough, Ordering::Relaxed);
+            let (found, now) = (queued(), Instant::now());
+            if found >= enough || now >= started + WAIT_MAX {
+                break true;
+            }
+            if found > last {
+                (last, joined_at) = (found, now);
+            } else if now >= joined_at + QUIET_MAX {
+                break false;
+            }
+            std::thread::park_timeout(QUIET_MAX);
+        };
+        self.0.enough.store(0, Ordering::Relaxed);
+        found_enough
+    }
+}
+
+/// How many clients are about, as far as the groups tell.
+#[derive(Debug, Default)]
+pub(super) struct Clients(usize);
+
+impl Clients {
+    /// How many make a group.
+    pub(super) fn enough(&self) -> usize {
+        self.0 - self.0 / 4
+    }
+
+    /// Those of a group wait for their answer, and those who are `queued` behind it as well: so many there are at least.
+    pub(super) fn at_least(&mut self, group: usize, queued: usize) {
+        self.0 = self.0.max(group + queued);
+    }
+
+    /// Nobody came any more, so the group is all there are.
+    pub(super) fn only(&mut self, group: usize) {
+        self.0 = group;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::{Clients, Gathering, WAIT_MAX};
+
+    #[test]
+    fn a_group_waits_for_three_quarters_of_those_about() {
+        let mut clients = Clients::default();
+        clients.only(1);
+        assert_eq!(clients.enough(), 1, "a lone request is not kept waiting");
+        clients.at_least(40, 24);
+        assert_eq!(clients.enough(), 48);
+        clients.at_least(48, 10);
+        assert_eq!(clients.enough(), 48, "six of them may just have been answered");
+        clients.only(3);
+        assert_eq!(clients.enough(), 3);
+    }
+
+    #[test]
+    fn the_wait_ends_with_the_one_who_is_missing_and_otherwise_when_nobody_comes() {
+        let gathering = Gathering::default();
+        let queued = std::sync::atomic::AtomicUsize::new(1);
+        let count = || queued.load(std::sync::atomic::Ordering::SeqCst);
+        assert!(!gathering.wait(2, count));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                queued.store(2, std::sync::atomic::Ordering::SeqCst);
+                gathering.joined(2);
+            });
+            // It may wait before the other one comes or after; it is a wait with an end in any case.
+            let started = Instant::now();
+            while !gathering.wait(2, count) {
+                assert!(started.elapsed() < 1000 * WAIT_MAX, "the other one never came");
+            }
+        });
+    }
+}
