@@ -8,8 +8,8 @@
 //!
 //! - A transaction holds the group's events, their fingerprints and what they add to the counters. So a counter can never
 //!   disagree with the events, whatever the moment of a crash.
-//! - One row holds a group's events, as JSON lines, and one its fingerprints; the set of fingerprints itself is in memory
-//!   (`seen.rs`). Random ids in a B-tree would dirty a page each.
+//! - One row holds a group's events, as compressed JSON lines (`documents.rs`), and one its fingerprints; the set of fingerprints
+//!   itself is in memory (`seen.rs`). Random ids in a B-tree would dirty a page each.
 //! - A sync that failed is not tried again: the kernel may have dropped the pages it could not write and report success next
 //!   time. All waiters fail, the process ends with its own exit code, and the next start recovers what is on disk.
 //! - The cursor of log export moves only by [`Backlog::settle`], in a transaction of its own.
@@ -18,6 +18,7 @@
 mod archive;
 mod backlog;
 mod disk;
+mod documents;
 mod retention;
 mod schema;
 mod seen;

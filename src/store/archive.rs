@@ -1,5 +1,6 @@
 //! Reads the store without writing it: for log export, and for `events` and `replay` beside a running process.
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -7,6 +8,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
 
 use super::backlog::StoredEvent;
 use super::disk::FILE_NAME;
+use super::documents::Lines;
 use super::schema::{SCHEMA_VERSION, version_of};
 use crate::event::DebuggerEvent;
 use crate::quarantine::Quarantined;
@@ -109,13 +111,13 @@ impl Archive {
         let mut events = Vec::new();
         let mut bytes = 0;
         while let Some(row) = rows.next()? {
-            let wanted = events_of(row)?.into_iter().filter(|(seq, _)| *seq > after);
-            for (seq, document) in wanted {
+            let (numbers, lines) = documents_of(row)?;
+            for (seq, document) in numbers.zip(lines.iter()).filter(|(seq, _)| *seq > after) {
                 if events.len() == max || bytes >= READ_BYTES_MAX {
                     return Ok(events);
                 }
                 bytes += document.len();
-                events.push(parse(seq, &document)?);
+                events.push(parse(seq, document)?);
             }
         }
         Ok(events)
@@ -133,11 +135,12 @@ impl Archive {
         let mut rows = statement.query([])?;
         let mut events = Vec::new();
         while let Some(row) = rows.next()? {
-            for (seq, document) in events_of(row)?.into_iter().rev() {
+            let (numbers, lines) = documents_of(row)?;
+            for (seq, document) in numbers.rev().zip(lines.iter().rev()) {
                 if events.len() == max {
                     return Ok(events);
                 }
-                events.push(parse(seq, &document)?);
+                events.push(parse(seq, document)?);
             }
         }
         Ok(events)
@@ -218,12 +221,10 @@ impl Archive {
     }
 }
 
-/// The numbered documents of one group.
-fn events_of(row: &Row<'_>) -> rusqlite::Result<Vec<(u64, String)>> {
+/// The numbers of a group's events, and their documents.
+fn documents_of(row: &Row<'_>) -> rusqlite::Result<(RangeInclusive<u64>, Lines)> {
     let (last_seq, events): (u64, u64) = (row.get(0)?, row.get(1)?);
-    let documents = row.get_ref(2)?.as_str()?;
-    let first = last_seq + 1 - events;
-    Ok((first..).zip(documents.split('\n').map(str::to_owned)).collect())
+    Ok((last_seq + 1 - events..=last_seq, row.get(2)?))
 }
 
 fn parse(seq: u64, document: &str) -> Result<StoredEvent, ArchiveError> {

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Transaction, params};
 
 use super::Opened;
+use super::documents::Packed;
 use super::schema::{SCHEMA_VERSION, migrate, version_of};
 use super::seen::Seen;
 use crate::config::StoreSettings;
@@ -21,9 +22,6 @@ pub(super) const FILE_NAME: &str = "events.db";
 
 /// The file whose lock keeps a second writer out.
 const LOCK_NAME: &str = "exporter.lock";
-
-/// 8 KiB pages: a group of large events touches half as many as with SQLite's 4 KiB, a lone event hardly more bytes.
-const PAGE_BYTES: i64 = 8192;
 
 /// SQLite's page cache, in KiB, as a negative number.
 const CACHE_KIB: i64 = -4096;
@@ -70,6 +68,8 @@ pub(super) struct Disk {
     pub(super) seen: Seen,
     pub(super) seen_events: u64,
     pub(super) state: State,
+    /// Of a page; a store that an earlier version began has larger ones than a new one.
+    pub(super) page_bytes: u64,
     path: PathBuf,
     _lock: File,
 }
@@ -100,7 +100,7 @@ impl Disk {
 
     /// Bytes of the pages in use.
     pub(super) fn bytes(&self) -> rusqlite::Result<u64> {
-        bytes_of(&self.connection)
+        Ok(pages_of(&self.connection)? * self.page_bytes)
     }
 
     /// When the oldest event arrived.
@@ -112,10 +112,10 @@ impl Disk {
     }
 }
 
-fn bytes_of(connection: &Connection) -> rusqlite::Result<u64> {
-    let number = |pragma| connection.prepare_cached(pragma)?.query_row([], |row| row.get::<_, i64>(0));
-    let pages = number("PRAGMA page_count")? - number("PRAGMA freelist_count")?;
-    Ok(u64::try_from(pages * PAGE_BYTES).unwrap_or(0))
+/// The pages in use.
+fn pages_of(connection: &Connection) -> rusqlite::Result<u64> {
+    let number = |pragma| connection.prepare_cached(pragma)?.query_row([], |row| row.get::<_, u64>(0));
+    Ok(number("PRAGMA page_count")?.saturating_sub(number("PRAGMA freelist_count")?))
 }
 
 pub(super) fn open(settings: &StoreSettings) -> Result<Opened, OpenError> {
@@ -138,8 +138,8 @@ pub(super) fn open(settings: &StoreSettings) -> Result<Opened, OpenError> {
 }
 
 fn opened(connection: Connection, loaded: Loaded, path: PathBuf, lock: File, moved_aside: Option<PathBuf>) -> Opened {
-    let Loaded { seen, seen_events, state, restored } = loaded;
-    Opened { disk: Disk { connection, seen, seen_events, state, path, _lock: lock }, restored, moved_aside }
+    let Loaded { seen, seen_events, state, page_bytes, restored } = loaded;
+    Opened { disk: Disk { connection, seen, seen_events, state, page_bytes, path, _lock: lock }, restored, moved_aside }
 }
 
 /// Makes the directory and takes its lock. The kernel gives the lock back when the process ends, however it ends.
@@ -188,6 +188,7 @@ struct Loaded {
     seen: Seen,
     seen_events: u64,
     state: State,
+    page_bytes: u64,
     restored: Restored,
 }
 
@@ -204,7 +205,6 @@ fn load(path: &Path) -> Result<(Connection, Loaded), LoadError> {
         options.create_new(true).write(true).mode(0o600).open(path).map_err(LoadError::Io)?;
     }
     let mut connection = Connection::open(path)?;
-    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", CACHE_KIB)?;
@@ -220,6 +220,7 @@ fn load_rows(connection: &Connection) -> rusqlite::Result<Loaded> {
     let state = connection.query_row("SELECT events, last_seq, cursor FROM state", [], |row| {
         Ok(State { events: row.get(0)?, last_seq: row.get(1)?, cursor: row.get(2)? })
     })?;
+    let page_bytes = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
     let bytes: Option<i64> =
         connection.query_row("SELECT sum(length(fingerprints)) FROM seen_groups", [], |row| row.get(0))?;
     let seen_events = u64::try_from(bytes.unwrap_or(0)).unwrap_or(0) / 16;
@@ -241,7 +242,7 @@ fn load_rows(connection: &Connection) -> rusqlite::Result<Loaded> {
     let counters = statement
         .query_map([], |row| Ok(CounterRow { metric: row.get(0)?, labels: row.get(1)?, value: row.get(2)? }))?
         .collect::<Result<_, _>>()?;
-    Ok(Loaded { seen, seen_events, state, restored: Restored { series, counters } })
+    Ok(Loaded { seen, seen_events, state, page_bytes, restored: Restored { series, counters } })
 }
 
 /// Renames the store and its log, so that a person can look at them and nothing is overwritten.
@@ -262,14 +263,14 @@ fn move_aside(path: &Path) -> io::Result<PathBuf> {
 pub(super) struct Write<'a>(pub(super) &'a Transaction<'a>);
 
 impl Write<'_> {
-    /// Bytes of the pages in use once this is committed. Asked here they cost no locks of their own.
-    pub(super) fn bytes(&self) -> rusqlite::Result<u64> {
-        bytes_of(self.0)
+    /// The pages in use once this is committed. Asked here they cost no locks of their own.
+    pub(super) fn pages(&self) -> rusqlite::Result<u64> {
+        pages_of(self.0)
     }
 
-    pub(super) fn events(&self, last_seq: u64, events: u64, at: Timestamp, documents: &str) -> rusqlite::Result<()> {
+    pub(super) fn events(&self, last_seq: u64, events: u64, at: Timestamp, documents: &Packed) -> rusqlite::Result<()> {
         let mut statement = self.0.prepare_cached("INSERT INTO event_groups VALUES (?1, ?2, ?3, ?4)")?;
-        statement.execute(params![last_seq, events, at.as_millisecond(), documents])?;
+        statement.execute(params![last_seq, events, at.as_millisecond(), documents.as_bytes()])?;
         let mut statement = self.0.prepare_cached("UPDATE state SET events = events + ?1, last_seq = ?2")?;
         statement.execute(params![events, last_seq]).map(drop)
     }

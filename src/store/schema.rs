@@ -3,13 +3,13 @@
 use rusqlite::Connection;
 
 /// The version this program writes, in SQLite's `user_version`.
-pub const SCHEMA_VERSION: i64 = 2;
+pub const SCHEMA_VERSION: i64 = 3;
 
 /// Step `n` takes version `n` to `n + 1`; version 0 is an empty file.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     "
-    -- One row a group of events that were synced together. `documents` is JSON, one event a line; the first event's number is
-    -- last_seq - events + 1.
+    -- One row a group of events that were synced together. `documents` is JSON, one event a line, since version 3 compressed; the
+    -- first event's number is last_seq - events + 1.
     CREATE TABLE event_groups (
         last_seq INTEGER PRIMARY KEY,
         events INTEGER NOT NULL,
@@ -64,6 +64,8 @@ const MIGRATIONS: [&str; 2] = [
 ",
     // One page less to write in every commit: groups stand in the order of their arrival, so a time is found by halving.
     "DROP INDEX event_groups_by_time",
+    // New groups are compressed, see documents.rs. Older ones stay as they are until they go.
+    "",
 ];
 
 /// The version a file has.

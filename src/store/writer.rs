@@ -23,6 +23,7 @@ use self::gathering::Clients;
 pub(super) use self::gathering::Gathering;
 use super::backlog::{Settlement, StoreGone};
 use super::disk::{Disk, Write};
+use super::documents::Packed;
 use super::{AcceptError, KeptCounters, Pressure, Receipt, retention};
 use crate::config::StoreSettings;
 use crate::metrics::Metrics;
@@ -37,8 +38,11 @@ const NUDGE_BYTES: usize = 8 << 20;
 /// Bytes written to the log before the writer carries the rest over itself, and the log starts again.
 const CHECKPOINT_BYTES: usize = 64 << 20;
 
+/// With less room the store is full: the next event might not fit, and would be read in vain.
+const ROOM_BYTES_MIN: u64 = 64 << 10;
+
 /// What one commit adds to the log besides the documents themselves: a page or two of each table it touches.
-const COMMIT_BYTES: usize = 48 << 10;
+const COMMIT_BYTES: usize = 32 << 10;
 
 /// What the writer is asked to do.
 #[derive(Debug)]
@@ -72,6 +76,7 @@ pub(super) struct Writer {
     nudged_at: usize,
     clients: Clients,
     documents: String,
+    packed: Packed,
     checkpointer: Checkpointer,
 }
 
@@ -110,6 +115,7 @@ impl Writer {
             nudged_at: 0,
             clients: Clients::default(),
             documents: String::new(),
+            packed: Packed::default(),
         }
     }
 
@@ -191,11 +197,13 @@ impl Writer {
             self.documents = group.take_documents();
             return Ok(());
         }
-        if group.documents_bytes() == 0 {
+        if group.has_nothing_new() {
             self.answer(group, Ok(()));
             return Ok(());
         }
-        if self.bytes + group.documents_bytes() as u64 > self.limits.bytes_max {
+        self.packed.pack(group.documents());
+        let bytes = self.packed.as_bytes().len() + group.quarantined_bytes();
+        if self.bytes + bytes as u64 > self.limits.bytes_max {
             return self.refuse(group);
         }
         let tally = group.tally(&self.metrics);
@@ -214,7 +222,7 @@ impl Writer {
         self.disk.seen_events += events;
         self.disk.state.events += events;
         self.disk.state.last_seq += events;
-        self.log_bytes += group.documents_bytes() + COMMIT_BYTES;
+        self.log_bytes += bytes + COMMIT_BYTES;
         // Counted only now, and before anybody is told: a crash can take back neither.
         self.metrics.count_group(tally.counts);
         self.answer(group, Ok(()));
@@ -232,7 +240,7 @@ impl Writer {
         let transaction = self.disk.connection.transaction()?;
         let write = Write(&transaction);
         if group.events() > 0 {
-            write.events(self.disk.state.last_seq + group.events(), group.events(), now, group.documents())?;
+            write.events(self.disk.state.last_seq + group.events(), group.events(), now, &self.packed)?;
         }
         for document in group.quarantined() {
             write.quarantine(now, document)?;
@@ -244,16 +252,15 @@ impl Writer {
         for (metric, labels, count) in &tally.rows {
             write.add_to_counter(metric, labels, *count)?;
         }
-        let bytes = write.bytes()?;
+        let pages = write.pages()?;
         transaction.commit()?;
-        Ok(bytes)
+        Ok(pages * self.disk.page_bytes)
     }
 
-    /// Refuses a group for want of room.
+    /// Refuses a group for want of room, and makes room if that can be.
     fn refuse(&mut self, group: Group) -> rusqlite::Result<()> {
         self.disk.seen.forget(group.fingerprints());
         self.answer(group, Err(AcceptError::Full));
-        self.set_pressure(Pressure::Full);
         self.maintain()
     }
 
@@ -337,7 +344,7 @@ impl Writer {
             self.bytes = self.disk.bytes()?;
         }
         self.set_pressure(match self.bytes {
-            bytes if bytes >= self.limits.bytes_max => Pressure::Full,
+            bytes if bytes + ROOM_BYTES_MIN > self.limits.bytes_max => Pressure::Full,
             bytes if bytes > high_mark => Pressure::High,
             _ => Pressure::Normal,
         });

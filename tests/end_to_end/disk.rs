@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::support::faults::Faults;
 use crate::support::process::free_address;
+use crate::support::random::noise;
 use crate::support::scripted::{Protocol, Scripted};
 use crate::support::{Event, Exporter, wait};
 
@@ -100,8 +101,10 @@ async fn a_full_disk_refuses_and_recovers_by_itself() {
     let mut collector = Scripted::stopped(Protocol::Grpc, free_address());
     let yaml = format!("redaction: none\notlp: {{endpoint: '{}'}}", collector.endpoint());
     let mut exporter = Exporter::with(&yaml).tmpfs_mib(12).start().await;
-    let payload = json!({"error_code": "11200", "more_info": {"bulk": "x".repeat(60_000)}}).to_string();
-    let event = |number| Event::new(number, "11200").with("Payload", &payload);
+    let event = |number| {
+        let payload = json!({"error_code": "11200", "more_info": {"bulk": noise(60_000)}});
+        Event::new(number, "11200").with("Payload", &payload.to_string())
+    };
     assert_eq!(exporter.post(&event(1)).await, Some(204));
     let ballast = exporter.data().join("ballast");
     let mut file = std::fs::File::create(&ballast).expect("writable");

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::support::exporter::BINARY;
 use crate::support::process::{Process, free_address};
+use crate::support::random::noise;
 use crate::support::scripted::{Protocol, Scripted};
 use crate::support::{Event, Exporter, wait};
 
@@ -142,10 +143,10 @@ async fn a_filling_store_trims_then_refuses_then_recovers() {
     let mut collector = Scripted::stopped(Protocol::Grpc, free_address());
     let yaml = format!("redaction: none\nstore: {{bytes_max: 16MiB}}\notlp: {{endpoint: '{}'}}", collector.endpoint());
     let mut exporter = Exporter::with(&yaml).start().await;
-    let more = json!({"Msg": "m".repeat(4_000), "bulk": "x".repeat(50_000)});
-    let payload = json!({"error_code": "11200", "more_info": more}).to_string();
     let mut accepted = 0;
     loop {
+        let more = json!({"Msg": noise(4_000), "bulk": noise(50_000)});
+        let payload = json!({"error_code": "11200", "more_info": more}).to_string();
         let event = Event::new(accepted + 1, "11200").with("Payload", &payload);
         match exporter.post(&event).await {
             Some(204) => accepted += 1,

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
+use super::super::documents::BUFFER_BYTES_MAX;
 use super::super::seen::{Fingerprints, Seen};
 use super::super::{AcceptError, Arrival, Receipt};
 use crate::account::{KeyName, Mac};
@@ -107,9 +108,6 @@ pub(super) fn document_of(value: &impl Serialize) -> String {
 /// What most documents fit into, so that they need not grow while they are written.
 const DOCUMENT_BYTES: usize = 2048;
 
-/// The largest buffer that is kept from one group to the next.
-const BUFFER_BYTES_MAX: usize = 1 << 20;
-
 /// What is committed together.
 #[derive(Debug, Default)]
 pub(super) struct Group {
@@ -176,8 +174,13 @@ impl Group {
         &self.documents
     }
 
-    pub(super) fn documents_bytes(&self) -> usize {
-        self.documents.len() + self.quarantined_bytes
+    pub(super) fn quarantined_bytes(&self) -> usize {
+        self.quarantined_bytes
+    }
+
+    /// Whether all of it is stored already.
+    pub(super) fn has_nothing_new(&self) -> bool {
+        self.fresh.is_empty()
     }
 
     pub(super) fn fingerprints(&self) -> &[u8] {

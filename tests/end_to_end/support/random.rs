@@ -13,6 +13,11 @@ pub(crate) fn rng() -> Rng {
     Rng::with_seed(seed)
 }
 
+/// Text that stays as large as it is however it is compressed.
+pub(crate) fn noise(bytes: usize) -> String {
+    std::iter::repeat_with(fastrand::alphanumeric).take(bytes).collect()
+}
+
 /// A genuine event whose texts are anything, with unknown, repeated and empty fields, in any order.
 pub(crate) fn event(rng: &mut Rng, number: u64) -> Event {
     let codes = [json!("11200"), json!(30007), json!("63052"), Value::Null, json!("no code")];

@@ -1,6 +1,7 @@
 //! What cannot be stored now is refused with 503, so that nobody believes it safe.
 
 use crate::support::post::{self, Post};
+use crate::support::random::noise;
 use crate::support::raw::{Connection, headers_of, request};
 use crate::support::{Event, Exporter};
 
@@ -11,7 +12,7 @@ async fn a_full_store_answers_503_and_is_not_ready() {
     let exporter = Exporter::with("store: {bytes_max: 16MiB}\nredaction: none\notlp: {endpoint: 'http://127.0.0.1:1'}");
     let exporter = exporter.start().await;
     let large = |number: u64| {
-        let payload = format!(r#"{{"error_code":"11200","more_info":{{"Msg":"{}"}}}}"#, "a".repeat(60_000));
+        let payload = format!(r#"{{"error_code":"11200","more_info":{{"Msg":"{}"}}}}"#, noise(60_000));
         Post::of(&Event::new(number, "11200").with("Payload", &payload))
     };
     let (mut number, mut accepted) = (0, 0);
