@@ -151,7 +151,7 @@ pub async fn start(loaded: Loaded, sources: Sources) -> Result<Running, StartErr
     });
     let (stop_webhook, webhook_stopped) = watch::channel(false);
     let (stop_rest, rest_stopped) = watch::channel(false);
-    let webhook = tokio::spawn(webhook.serve(receiver.service(), webhook_stopped, DRAIN_TIMEOUT));
+    let webhook = tokio::spawn(webhook.serve(receiver.clone(), webhook_stopped, DRAIN_TIMEOUT));
     let telemetry_router = telemetry::router(page.clone());
     let telemetry = tokio::spawn(telemetry.serve(telemetry_router, rest_stopped.clone(), Duration::from_secs(1)));
     tokio::spawn(reload::on_hangup(page, rest_stopped.clone()));

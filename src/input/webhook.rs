@@ -8,13 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use axum::body::Body;
-use axum::extract::{ConnectInfo, Request, State};
-use axum::handler::Handler as _;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Incoming;
 use jiff::Timestamp;
 use prometheus::IntGauge;
 use tracing::field;
@@ -104,12 +102,13 @@ impl Receiver {
             Malformed::HeaderTooLarge => metrics.refused(431, RejectionReason::TooLarge),
         }
     }
+}
 
-    /// The listener's service: every request comes to one handler, which counts what it answers.
-    ///
-    /// A handler and not a router: there is nothing to choose between, and a router boxes each request and answer to find out.
-    pub fn service(self: Arc<Self>) -> impl Answers {
-        receive.with_state(self)
+/// Every request comes to one handler, which counts what it answers. A router would box each request and each answer to find out
+/// that there is nothing to choose between.
+impl Answers for Arc<Receiver> {
+    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response {
+        receive(self, request, peer).await
     }
 }
 
@@ -119,11 +118,7 @@ impl Receiver {
     skip_all,
     fields(otel.kind = "server", http.request.method = "POST", http.response.status_code = field::Empty)
 )]
-async fn receive(
-    State(receiver): State<Arc<Receiver>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
-) -> Response {
+async fn receive(receiver: &Arc<Receiver>, request: Request<Incoming>, peer: SocketAddr) -> Response {
     let families = receiver.metrics.families();
     let started = Instant::now();
     let under_way = UnderWay::new(&families.requests_in_flight);
@@ -155,7 +150,7 @@ impl Drop for UnderWay<'_> {
 }
 
 impl Receiver {
-    async fn take(self: &Arc<Self>, request: Request, peer: SocketAddr) -> Result<(), Rejection> {
+    async fn take(self: &Arc<Self>, request: Request<Incoming>, peer: SocketAddr) -> Result<(), Rejection> {
         let rules = self.rules.load_full();
         let (head, body) = request.into_parts();
         let mut delivery = None;
@@ -170,7 +165,7 @@ impl Receiver {
         &self,
         rules: &Rules,
         head: &Parts,
-        body: Body,
+        body: Incoming,
         delivery: &mut Option<Delivery>,
     ) -> Result<(), Rejection> {
         let webhook = &rules.settings.webhook;
@@ -248,7 +243,7 @@ impl Rules {
 }
 
 /// Reads the body within its limits of size and time.
-async fn read(head: &Parts, body: Body, bytes_max: usize) -> Result<Delivery, Rejection> {
+async fn read(head: &Parts, body: Incoming, bytes_max: usize) -> Result<Delivery, Rejection> {
     let body = match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, bytes_max).collect()).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(Rejection::TooLarge { bytes_max }),
