@@ -16,7 +16,7 @@ use aho_corasick::AhoCorasick;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-pub use text::{mask, mask_url};
+pub use text::{mask, mask_url, masked_url};
 
 /// How much of an event is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -201,20 +201,6 @@ impl Redact<'_> {
             Cow::Owned(masked) => write(self.out, &masked),
             Cow::Borrowed(_) => write(self.out, &scalar),
         }
-    }
-}
-
-/// Masks a text that is a URL as a whole, white space and all.
-#[must_use]
-pub fn masked_url(text: &str) -> String {
-    let is_url = text.contains("://") || text.contains('?');
-    if !is_url {
-        return mask(text).into_owned();
-    }
-    let url = mask_url(text);
-    match mask(&url) {
-        Cow::Owned(masked) => masked,
-        Cow::Borrowed(_) => url,
     }
 }
 

@@ -54,13 +54,30 @@ pub(super) fn words<const COUNT: usize>(words: [&str; COUNT]) -> AhoCorasick {
 #[must_use]
 pub fn mask(text: &str) -> Cow<'_, str> {
     let hints = Hints::of(text);
-    let mut masked = if hints.has(Hints::QUESTION) && text.starts_with('/') && !text.contains("://") {
+    let masked = if hints.has(Hints::QUESTION) && text.starts_with('/') && scheme_end(text).is_none() {
         Cow::Owned(mask_url(text))
     } else if hints.has(Hints::SEPARATOR) {
         mask_urls(text)
     } else {
         Cow::Borrowed(text)
     };
+    mask_but_urls(masked, &hints)
+}
+
+/// Masks a text that is a URL as a whole, white space and all.
+#[must_use]
+pub fn masked_url(text: &str) -> String {
+    if scheme_end(text).is_none() && !text.contains('?') {
+        return mask(text).into_owned();
+    }
+    let url = mask_url(text);
+    // Where one URL may end, another may follow.
+    let is_one = url.bytes().all(|byte| byte.is_ascii_graphic() && !ends_url(byte.into()));
+    if is_one { mask_but_urls(Cow::Owned(url), &Hints::of(text)).into_owned() } else { mask(&url).into_owned() }
+}
+
+/// Masks what [`mask`] does besides URLs; `hints` are those of the text before its URLs were masked.
+fn mask_but_urls<'a>(mut masked: Cow<'a, str>, hints: &Hints) -> Cow<'a, str> {
     if hints.has(Hints::SEPARATOR) && may_hold_credential(&masked) {
         let replaced = CREDENTIAL.replace_all(&masked, mask_credential).into_owned();
         masked = if replaced == *masked { masked } else { Cow::Owned(replaced) };
@@ -68,7 +85,7 @@ pub fn mask(text: &str) -> Cow<'_, str> {
     if hints.has(Hints::AT) {
         masked = replace(masked, &EMAIL, |_| "***@***".to_owned());
     }
-    if hints.has(Hints::DIGIT) && may_hold_number(&masked, &hints) {
+    if hints.has(Hints::DIGIT) && may_hold_number(&masked, hints) {
         masked = replace(masked, &NUMBER, mask_number);
     }
     masked
@@ -162,12 +179,15 @@ pub(super) fn is_masked_number(text: &str) -> bool {
 fn mask_urls(text: &str) -> Cow<'_, str> {
     let mut masked = String::new();
     let (mut copied, mut at) = (0, 0);
-    while let Some(found) = text[at..].find("://") {
-        let start = at + found + "://".len();
+    while let Some(found) = scheme_end(&text[at..]) {
+        let start = at + found;
         let rest = &text[start..];
         let rest = &rest[..rest.find(ends_url).unwrap_or(rest.len())];
         at = start + rest.len();
-        if rest.contains(['@', '?', '#']) {
+        if rest.bytes().any(|byte| matches!(byte, b'@' | b'?' | b'#')) {
+            if copied == 0 {
+                masked.reserve(text.len());
+            }
             masked.push_str(&text[copied..start]);
             push_masked(&mut masked, rest);
             copied = at;
@@ -180,6 +200,12 @@ fn mask_urls(text: &str) -> Cow<'_, str> {
     if masked == text { Cow::Borrowed(text) } else { Cow::Owned(masked) }
 }
 
+/// Where the first `://` of a text ends.
+fn scheme_end(text: &str) -> Option<usize> {
+    let mut colons = text.match_indices(':').map(|(colon, _)| colon + 1);
+    colons.find(|rest| text[*rest..].starts_with("//")).map(|slashes| slashes + "//".len())
+}
+
 fn ends_url(c: char) -> bool {
     c.is_whitespace() || matches!(c, '"' | '<' | '>')
 }
@@ -187,7 +213,7 @@ fn ends_url(c: char) -> bool {
 /// Keeps scheme, host and path of a URL and the names of its query; drops userinfo, query values and fragment.
 #[must_use]
 pub fn mask_url(url: &str) -> String {
-    let (scheme, rest) = url.split_at(url.find("://").map_or(0, |found| found + "://".len()));
+    let (scheme, rest) = url.split_at(scheme_end(url).unwrap_or(0));
     let mut masked = String::with_capacity(url.len());
     masked.push_str(scheme);
     push_masked(&mut masked, rest);

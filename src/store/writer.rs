@@ -33,10 +33,10 @@ use crate::metrics::event_series::SeriesLabels;
 const GROUP_MAX: usize = 256;
 
 /// Bytes written to the log between two checkpoints in the background.
-const NUDGE_BYTES: usize = 8 << 20;
+const NUDGE_BYTES: usize = 4 << 20;
 
 /// Bytes written to the log before the writer carries the rest over itself, and the log starts again.
-const CHECKPOINT_BYTES: usize = 64 << 20;
+const CHECKPOINT_BYTES: usize = 16 << 20;
 
 /// With less room the store is full: the next event might not fit, and would be read in vain.
 const ROOM_BYTES_MIN: u64 = 64 << 10;
