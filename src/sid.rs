@@ -38,7 +38,11 @@ impl EventSid {
     pub fn parse(text: &str) -> Result<Self, InvalidSid> {
         let tail = tail_of(text, "NO", EVENT_TAIL_MAX)?;
         let hex = tail.len() == 32 && tail.bytes().all(|byte| byte.is_ascii_hexdigit());
-        Ok(Self(if hex { format!("NO{}", tail.to_ascii_lowercase()) } else { text.to_owned() }))
+        let mut sid = text.to_owned();
+        if hex {
+            sid["NO".len()..].make_ascii_lowercase();
+        }
+        Ok(Self(sid))
     }
 
     /// The Sid as text.

@@ -146,19 +146,20 @@ fn ends_in_account_sid(text: &[u8]) -> bool {
 }
 
 /// False only where [`NUMBER`] finds nothing: it needs seven digits, and either one of the characters that a number begins
-/// with, or a run of ten to fifteen of them, or two times three and four with a separator between them.
+/// with, or a word of ten to fifteen of them, or such words of three, three and four in a row.
 fn may_hold_number(text: &str, hints: &Hints) -> bool {
     if hints.has(Hints::NUMBER_START) {
         return text.bytes().filter(u8::is_ascii_digit).count() >= 7;
     }
-    // How many runs of three digits stand in a row, and whether the last one is the run just looked at.
-    let (mut threes, mut after_three) = (0, false);
-    for run in text.as_bytes().chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()) {
-        match run {
-            [b'-' | b'.' | b' '] if after_three => after_three = false,
-            [b'0'..=b'9', ..] if (10..=15).contains(&run.len()) || (threes >= 2 && run.len() == 4) => return true,
-            [b'0'..=b'9', ..] if run.len() == 3 => (threes, after_three) = (threes + 1, true),
-            _ => (threes, after_three) = (0, false),
+    // How many words of three digits stand before this one.
+    let mut threes = 0;
+    for word in text.as_bytes().split(|byte| !byte.is_ascii_alphanumeric()) {
+        let digits = if word.iter().all(u8::is_ascii_digit) { word.len() } else { 0 };
+        match digits {
+            10..=15 => return true,
+            4 if threes >= 2 => return true,
+            3 => threes += 1,
+            _ => threes = 0,
         }
     }
     false
@@ -235,8 +236,9 @@ fn push_masked(masked: &mut String, rest: &str) {
     };
     masked.push_str(address);
     let mut separator = '?';
-    // A piece without `=` is all value.
-    for (name, _) in query.split('&').filter_map(|piece| piece.split_once('=')) {
+    // A piece without `=` is all value, and what ends a URL is in no name.
+    let names = query.split('&').filter_map(|piece| piece.split_once('=')).map(|(name, _)| name);
+    for name in names.filter(|name| !name.contains(ends_url)) {
         masked.push(separator);
         masked.push_str(name);
         masked.push('=');
