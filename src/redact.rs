@@ -98,7 +98,45 @@ const fn letters_of(text: &str) -> u32 {
     letters
 }
 
-/// Redacts a JSON text, as [`Redaction::Standard`] has it, and writes it anew.
+/// The masks of an event's texts, each made once: most of them stand in the payload too.
+#[derive(Debug)]
+pub struct Masks<'a> {
+    redaction: Redaction,
+    made: Vec<(Fate, &'a str, String)>,
+}
+
+impl<'a> Masks<'a> {
+    /// Makes masks for this much redaction.
+    #[must_use]
+    pub fn new(redaction: Redaction) -> Self {
+        Self { redaction, made: Vec::new() }
+    }
+
+    /// A text as it may be stored.
+    pub fn of_text(&mut self, text: &'a str) -> &str {
+        self.make(Fate::Keep, text, mask)
+    }
+
+    /// A text that is a URL as a whole, as it may be stored.
+    pub fn of_url(&mut self, url: &'a str) -> &str {
+        self.make(Fate::Url, url, |url| masked_url(url).into())
+    }
+
+    fn make(&mut self, fate: Fate, text: &'a str, mask: impl Fn(&'a str) -> Cow<'a, str>) -> &str {
+        if self.redaction == Redaction::None {
+            return text;
+        }
+        self.made.push((fate, text, mask(text).into_owned()));
+        self.find(fate, text).unwrap_or_default()
+    }
+
+    fn find(&self, fate: Fate, text: &str) -> Option<&str> {
+        let found = self.made.iter().find(|(made_for, known, _)| *made_for == fate && *known == text);
+        found.map(|(_, _, masked)| masked.as_str())
+    }
+}
+
+/// Redacts a JSON text, as [`Redaction::Standard`] has it, and writes it anew; `masks` has some of its texts already.
 ///
 /// In one pass, without a tree in between: a tree of a payload is a hundred small allocations, and building it cost more than
 /// everything else that is done with an event before it is stored.
@@ -110,10 +148,10 @@ const fn letters_of(text: &str) -> u32 {
 /// # Panics
 ///
 /// Never: what is written from texts is text.
-pub fn redact_json(text: &str) -> Result<String, serde_json::Error> {
+pub fn redact_json(text: &str, masks: &Masks<'_>) -> Result<String, serde_json::Error> {
     let mut out = Vec::with_capacity(text.len());
     let mut parser = serde_json::Deserializer::from_str(text);
-    Redact { out: &mut out, fate: Fate::Keep, place: Place::Anywhere }.deserialize(&mut parser)?;
+    Redact { out: &mut out, masks, fate: Fate::Keep, place: Place::Anywhere }.deserialize(&mut parser)?;
     parser.end()?;
     Ok(String::from_utf8(out).expect("JSON that is written from texts is text"))
 }
@@ -174,6 +212,7 @@ fn fate_of(key: &str, place: Place) -> Fate {
 /// Reads one value and writes what is left of it.
 struct Redact<'a> {
     out: &'a mut Vec<u8>,
+    masks: &'a Masks<'a>,
     fate: Fate,
     place: Place,
 }
@@ -183,8 +222,11 @@ impl Redact<'_> {
         match self.fate {
             _ if text.is_empty() => write(self.out, text),
             Fate::Drop | Fate::Object => write(self.out, REDACTED),
-            Fate::Url => write(self.out, &masked_url(text)),
-            Fate::Keep => write(self.out, &*mask(text)),
+            Fate::Keep | Fate::Url => match (self.masks.find(self.fate, text), self.fate) {
+                (Some(masked), _) => write(self.out, masked),
+                (None, Fate::Url) => write(self.out, &masked_url(text)),
+                (None, _) => write(self.out, &*mask(text)),
+            },
             Fate::Address => {
                 let masked = mask(text);
                 write(self.out, if text::is_masked_number(&masked) { &*masked } else { REDACTED });
@@ -287,7 +329,7 @@ impl<'de> Visitor<'de> for Redact<'_> {
             self.out.push(b':');
             let place = if key.eq_ignore_ascii_case("parameters") { Place::Parameters } else { self.place };
             let fate = fate_of(&key, self.place);
-            entries.next_value_seed(Redact { out: &mut *self.out, fate, place })?;
+            entries.next_value_seed(Redact { out: &mut *self.out, fate, place, ..self })?;
             separator = b',';
         }
         self.out.extend_from_slice(if separator == b'{' { b"{}" } else { b"}" });

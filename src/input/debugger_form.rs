@@ -20,7 +20,7 @@ use super::signature::Verified;
 use crate::event::{DebuggerEvent, Source, TraceContext};
 use crate::level::Level;
 use crate::quarantine::{CONTENT_BYTES_MAX, QuarantineReason, Quarantined};
-use crate::redact::{Redaction, mask, redact_json};
+use crate::redact::{Masks, Redaction, mask, redact_json};
 use crate::sid::{AccountSid, EventSid};
 
 /// The longest `Level` that is one; a longer one has swallowed its neighbour.
@@ -101,9 +101,10 @@ fn event_of(
     let error_code = payload.error_code();
     let level = level.as_deref().or_else(|| payload.log_level()).map_or(Level::Other, Level::parse);
     let trace = payload.trace().or(request_trace);
-    let (message, exchange) = (payload.message(redaction), payload.exchange(redaction));
-    let (resource_sid, service_sid) = (payload.resource_sid(redaction), payload.service_sid(redaction));
-    let (payload, payload_trimmed) = payload.into_raw(redaction);
+    let mut masks = Masks::new(redaction);
+    let (message, exchange) = (payload.message(&mut masks), payload.exchange(&mut masks));
+    let (resource_sid, service_sid) = (payload.resource_sid(&mut masks), payload.service_sid(&mut masks));
+    let (payload, payload_trimmed) = payload.raw(redaction, &masks);
     Ok(DebuggerEvent {
         sid,
         account_sid,
@@ -166,8 +167,10 @@ fn content_of(form: &Form, redaction: Redaction) -> Value {
         Redaction::None => lossy(value),
         Redaction::Strict => size(value),
         // What JSON holds is only known where it can be read; elsewhere its masks would miss what its escapes hide.
-        Redaction::Standard if name == b"Payload" => redact_json(&String::from_utf8_lossy(value))
-            .map_or_else(|_| size(value), |text| cut(&text, CONTENT_BYTES_MAX).to_owned()),
+        Redaction::Standard if name == b"Payload" => {
+            redact_json(&String::from_utf8_lossy(value), &Masks::new(redaction))
+                .map_or_else(|_| size(value), |text| cut(&text, CONTENT_BYTES_MAX).to_owned())
+        }
         Redaction::Standard => mask(&lossy(value)).into_owned(),
     };
     let name_of = |name: &[u8]| mask(cut(&String::from_utf8_lossy(name), NAME_BYTES_MAX)).into_owned();

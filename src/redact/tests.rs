@@ -1,7 +1,11 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::{CREDENTIAL_PARTS, REDACTED, has_credential_part, mask, mask_url, redact_json};
+use super::{CREDENTIAL_PARTS, Masks, REDACTED, Redaction, has_credential_part, mask, mask_url};
+
+fn redact_json(text: &str) -> Result<String, serde_json::Error> {
+    super::redact_json(text, &Masks::new(Redaction::Standard))
+}
 
 fn redacted(payload: &Value) -> Value {
     let text = redact_json(&payload.to_string()).expect("JSON");
@@ -149,6 +153,19 @@ fn odd_shapes_hide_nothing() {
     let escaped = r#"{"From":"\u002b15550100001","m":"alice\u0040example.com"}"#;
     let text = redact_json(escaped).expect("JSON");
     assert_eq!(text, r#"{"From":"+1***01","m":"***@***"}"#);
+}
+
+#[test]
+fn a_mask_is_used_again_only_for_what_it_was_made_of() {
+    let text = "/call +15550100001?x=1&y";
+    let payload =
+        json!({"m": text, "url": text, "more": [text, {"To": text}], "other": format!("{text}z")}).to_string();
+    let mut masks = Masks::new(Redaction::Standard);
+    let (of_text, of_url) = (masks.of_text(text).to_owned(), masks.of_url(text).to_owned());
+    assert_eq!((of_text, of_url), (mask(text).into_owned(), super::masked_url(text)));
+    let again = super::redact_json(&payload, &masks).expect("JSON");
+    assert_eq!(again, redact_json(&payload).expect("JSON"));
+    assert_eq!(Masks::new(Redaction::None).of_text(text), text);
 }
 
 #[test]

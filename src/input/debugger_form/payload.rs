@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 use self::loose::{Loose, Object, Part, part, pass_over};
 use crate::error_code::ErrorCode;
 use crate::event::{FailedExchange, TraceContext};
-use crate::redact::{Redaction, mask, masked_url, redact_json};
+use crate::redact::{Masks, Redaction, redact_json};
 
 /// The most bytes of payload that one stored event may carry.
 const PAYLOAD_BYTES_MAX: usize = 64 * 1024;
@@ -107,38 +107,38 @@ impl<'a> Payload<'a> {
     }
 
     /// Twilio's words: the TwiML parser's where there are any, they say more.
-    pub(super) fn message(&self, redaction: Redaction) -> Option<String> {
+    pub(super) fn message<'p>(&'p self, masks: &mut Masks<'p>) -> Option<String> {
         let MoreInfo { parser_message, capital_message, message, .. } = &self.more_info;
-        [parser_message, capital_message, message].into_iter().find_map(|text| text.kept(redaction))
+        [parser_message, capital_message, message].into_iter().find_map(|text| text.kept(masks))
     }
 
-    pub(super) fn resource_sid(&self, redaction: Redaction) -> Option<String> {
-        self.resource_sid.kept(redaction)
+    pub(super) fn resource_sid<'p>(&'p self, masks: &mut Masks<'p>) -> Option<String> {
+        self.resource_sid.kept(masks)
     }
 
-    pub(super) fn service_sid(&self, redaction: Redaction) -> Option<String> {
-        self.service_sid.kept(redaction)
+    pub(super) fn service_sid<'p>(&'p self, masks: &mut Masks<'p>) -> Option<String> {
+        self.service_sid.kept(masks)
     }
 
     /// The failing HTTP or SIP exchange. `status_code` is null in nearly every real event, so two other places are asked.
-    pub(super) fn exchange(&self, redaction: Redaction) -> Option<FailedExchange> {
+    pub(super) fn exchange<'p>(&'p self, masks: &mut Masks<'p>) -> Option<FailedExchange> {
         let Webhook { request, response } = &self.webhook;
         let status = response.status_code.status().or_else(|| self.more_info.http_response.status());
         let exchange = FailedExchange {
-            method: request.method.kept(redaction),
-            url: request.url.kept_url(redaction).or_else(|| self.more_info.url.kept_url(redaction)),
+            method: request.method.kept(masks),
+            url: request.url.kept_url(masks).or_else(|| self.more_info.url.kept_url(masks)),
             status: status.or_else(|| response.headers.webhook_error.status()),
         };
         (exchange != FailedExchange::default()).then_some(exchange)
     }
 
     /// The payload as the store keeps it, and whether something had to go because it was too big.
-    pub(super) fn into_raw(self, redaction: Redaction) -> (Option<Box<RawValue>>, bool) {
+    pub(super) fn raw(&self, redaction: Redaction, masks: &Masks<'_>) -> (Option<Box<RawValue>>, bool) {
         let kept = match redaction {
             Redaction::Strict => return (None, false),
             // A line feed would end the event's line in the store; JSON may hold one between its tokens.
             Redaction::None => Some(without_line_ends(self.text)),
-            Redaction::Standard => redact_json(self.text).ok(),
+            Redaction::Standard => redact_json(self.text, masks).ok(),
         };
         let fits = |text: String| RawValue::from_string(text).ok().filter(|raw| raw.get().len() <= PAYLOAD_BYTES_MAX);
         match kept {
@@ -244,18 +244,16 @@ impl<'de> Part<'de> for Headers<'de> {
 }
 
 impl Loose<'_> {
-    /// A non-empty text as it may be stored: masked, and cut to [`TEXT_BYTES_MAX`].
-    fn kept(&self, redaction: Redaction) -> Option<String> {
+    /// A non-empty text as it may be stored, cut to [`TEXT_BYTES_MAX`].
+    fn kept<'p>(&'p self, masks: &mut Masks<'p>) -> Option<String> {
         let text = self.text().filter(|text| !text.is_empty())?;
-        let masked = if redaction == Redaction::None { Cow::Borrowed(text) } else { mask(text) };
-        Some(super::cut(&masked, TEXT_BYTES_MAX).to_owned())
+        Some(super::cut(masks.of_text(text), TEXT_BYTES_MAX).to_owned())
     }
 
     /// As [`Self::kept`], for a text that is a URL as a whole.
-    fn kept_url(&self, redaction: Redaction) -> Option<String> {
+    fn kept_url<'p>(&'p self, masks: &mut Masks<'p>) -> Option<String> {
         let text = self.text().filter(|text| !text.is_empty())?;
-        let masked = if redaction == Redaction::None { text.to_owned() } else { masked_url(text) };
-        Some(super::cut(&masked, TEXT_BYTES_MAX).to_owned())
+        Some(super::cut(masks.of_url(text), TEXT_BYTES_MAX).to_owned())
     }
 
     /// An HTTP status from a number, or from the digits at the start of a text.
