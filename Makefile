@@ -3,10 +3,11 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 install := tests/tools/install.sh
+MINUTES ?= 60
 deny := .tools/bin/cargo-deny
 chart := helm/twilio-debugger-exporter
 
-.PHONY: help build static image tools test test-cluster lint screenshots bench chart-files chart-readme clean-tools
+.PHONY: help build static image tools test test-cluster lint screenshots bench soak chart-files chart-readme clean-tools
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +60,10 @@ bench: ## Measure the release binary end to end, under load from wrk
 	$(install) wrk
 	cargo build --release --locked
 	cargo bench --locked --bench end_to_end
+
+soak: ## Watch the release binary's memory for MINUTES (60) under the load of the bench
+	$(install) wrk
+	SOAK_MINUTES=$(MINUTES) cargo bench --locked --bench end_to_end
 
 chart-files: ## Copy rules and dashboards into the Helm chart, which cannot read outside its folder
 	rm -rf $(chart)/rules $(chart)/dashboards

@@ -1,4 +1,4 @@
-//! The numbers the project promises, as ratios in one run on one machine: `make bench`.
+//! The numbers the project promises, as ratios in one run on one machine: `make bench`; and memory over an hour: `make soak`.
 //!
 //! The server under load is pinned to one core and the load, wrk, to another; what both need of the machine (a bare axum handler, a
 //! bare sync, the client library's bare encoding) is measured beside them. A number without its neighbour means nothing.
@@ -11,6 +11,8 @@ mod load;
 mod scrape;
 #[path = "end_to_end/server.rs"]
 mod server;
+#[path = "end_to_end/soak.rs"]
+mod soak;
 #[path = "end_to_end/startup.rs"]
 mod startup;
 
@@ -31,6 +33,9 @@ fn main() {
         return server::serve_bare();
     }
     let dir = tempfile::tempdir().expect("a temporary folder on the disk that is measured");
+    if let Ok(minutes) = std::env::var("SOAK_MINUTES") {
+        return soak::run(dir.path(), minutes.parse().expect("SOAK_MINUTES is a number of minutes"));
+    }
     let sync = sync_latency(dir.path());
     println!("disk: 4 KiB write + fdatasync, p50 {:.2} ms, p99 {:.2} ms", sync.0, sync.1);
 

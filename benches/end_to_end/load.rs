@@ -1,7 +1,8 @@
 //! One run of wrk on its own core.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use crate::server::Server;
 
@@ -17,17 +18,27 @@ pub(crate) struct Run {
     pub(crate) max_ms: f64,
 }
 
-/// Ten seconds of 64 connections; `kind` is what benches/load.lua takes.
+/// Ten seconds of it.
 pub(crate) fn run(server: &Server, kind: &str, round: usize) -> Run {
+    read(&command(server, kind, round, Duration::from_secs(10)).output().expect("make bench installs wrk"))
+}
+
+/// 64 connections to `server`; `kind` is what benches/load.lua takes.
+pub(crate) fn command(server: &Server, kind: &str, round: usize, duration: Duration) -> Command {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let output = Command::new("taskset")
+    let mut command = Command::new("taskset");
+    command
         .args(["-c", LOAD_CORE])
         .arg(root.join(".tools/bin/wrk"))
-        .args(["--threads", "1", "--connections", "64", "--duration", "10s", "--script"])
+        .args(["--threads", "1", "--connections", "64", "--duration", &format!("{}s", duration.as_secs()), "--script"])
         .arg(root.join("benches/load.lua"))
         .args([&format!("http://{}", server.address), "--", kind, &round.to_string()])
-        .output()
-        .expect("make bench installs wrk");
+        .stdout(Stdio::piped());
+    command
+}
+
+/// What the script has printed.
+pub(crate) fn read(output: &Output) -> Run {
     let text = String::from_utf8_lossy(&output.stdout);
     let line =
         text.lines().find(|line| line.starts_with('{')).unwrap_or_else(|| panic!("wrk printed no result:\n{text}"));
