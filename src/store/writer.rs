@@ -1,7 +1,7 @@
 //! The one thread that writes: takes everything that waits, commits it once, and answers afterwards.
 //!
-//! While one group syncs, the next one gathers in the channel, and a group waits a moment for requests that are under way. So
-//! under load a group is about as large as the number of clients; alone it is one request, not kept waiting, and costs one sync.
+//! While one group syncs, the next one gathers in the channel, and a group waits a moment for others to join it, see
+//! `gathering.rs`. So under load most clients share a sync; alone a group is one request, not kept waiting, and costs one sync.
 
 mod arrivals;
 mod checkpointer;
