@@ -23,11 +23,12 @@ pub(crate) fn run(dir: &Path, minutes: u64) {
     let started = Instant::now();
     let wrk = load::command(&exporter, "signed", 0, Duration::from_secs(60 * minutes)).spawn().expect("wrk starts");
     let load = std::thread::spawn(move || wrk.wait_with_output().expect("it was started"));
-    let (mut samples, mut printed) = (Vec::new(), 0);
+    let (mut samples, mut printed, mut peak_mib) = (Vec::new(), 0, 0.0);
     while !load.is_finished() {
         std::thread::sleep(SAMPLE_INTERVAL);
         let (elapsed, mib) = (started.elapsed(), exporter.resident_mib());
         samples.push((elapsed, mib));
+        peak_mib = exporter.peak_resident_mib();
         if elapsed.as_secs() / 60 > printed {
             printed = elapsed.as_secs() / 60;
             println!("after {printed} min: {mib:.1} MiB");
@@ -39,4 +40,5 @@ pub(crate) fn run(dir: &Path, minutes: u64) {
     let (first, last) = warm.split_at(warm.len() / 2);
     let most = |samples: &[f64]| samples.iter().copied().fold(0.0, f64::max);
     println!("most memory after the warm-up: first half {:.1} MiB, second half {:.1} MiB", most(first), most(last));
+    println!("most memory ever: {peak_mib:.1} MiB");
 }

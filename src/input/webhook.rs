@@ -107,6 +107,8 @@ impl Receiver {
 /// Every request comes to one handler, which counts what it answers. A router would box each request and each answer to find out
 /// that there is nothing to choose between.
 impl Answers for Arc<Receiver> {
+    const SHORT: bool = true;
+
     async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response {
         receive(self, request, peer).await
     }

@@ -60,24 +60,21 @@ pub(super) struct Seen {
     macs: FingerprintSet,
 }
 
-type FingerprintSet = HashSet<u64, BuildHasherDefault<AlreadyHashed>>;
-
 impl Seen {
     pub(super) fn with_capacity(events: usize) -> Self {
-        let set = || FingerprintSet::with_capacity_and_hasher(events, BuildHasherDefault::default());
-        Self { sids: set(), macs: set() }
+        Self { sids: FingerprintSet::with_capacity(events), macs: FingerprintSet::with_capacity(events) }
     }
 
     /// Remembers an arrival; false if it was known, and then nothing changes.
     pub(super) fn insert(&mut self, fingerprints: Fingerprints) -> bool {
         match fingerprints {
             Fingerprints::Event { sid, mac } => {
-                if self.sids.contains(&sid) || self.macs.contains(&mac) {
+                if self.sids.contains(sid) || self.macs.contains(mac) {
                     return false;
                 }
                 self.sids.insert(sid) && self.macs.insert(mac)
             }
-            Fingerprints::Quarantined { clean_mac, mac } => !self.macs.contains(&clean_mac) && self.macs.insert(mac),
+            Fingerprints::Quarantined { clean_mac, mac } => !self.macs.contains(clean_mac) && self.macs.insert(mac),
         }
     }
 
@@ -94,8 +91,8 @@ impl Seen {
     /// Forgets a row that the store no longer keeps, or never got to keep.
     pub(super) fn forget(&mut self, row: &[u8]) {
         for (first, second) in pairs_of(row) {
-            self.sids.remove(&first);
-            self.macs.remove(&second);
+            self.sids.remove(first);
+            self.macs.remove(second);
         }
     }
 }
@@ -103,6 +100,38 @@ impl Seen {
 fn pairs_of(row: &[u8]) -> impl Iterator<Item = (u64, u64)> {
     let number = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("chunks of 16 have two halves of 8"));
     row.chunks_exact(16).map(move |pair| (number(&pair[..8]), number(&pair[8..])))
+}
+
+/// In how many tables a set of fingerprints is kept.
+const TABLES: usize = 32;
+
+/// A set in many tables. One that grows is copied, needs the room of both meanwhile, and every request waits for it: a small one
+/// is soon done.
+#[derive(Debug, Default)]
+struct FingerprintSet([HashSet<u64, BuildHasherDefault<AlreadyHashed>>; TABLES]);
+
+impl FingerprintSet {
+    fn with_capacity(fingerprints: usize) -> Self {
+        let each = fingerprints.div_ceil(TABLES);
+        Self(std::array::from_fn(|_| HashSet::with_capacity_and_hasher(each, BuildHasherDefault::default())))
+    }
+
+    fn contains(&self, fingerprint: u64) -> bool {
+        self.0[table_of(fingerprint)].contains(&fingerprint)
+    }
+
+    fn insert(&mut self, fingerprint: u64) -> bool {
+        self.0[table_of(fingerprint)].insert(fingerprint)
+    }
+
+    fn remove(&mut self, fingerprint: u64) {
+        self.0[table_of(fingerprint)].remove(&fingerprint);
+    }
+}
+
+/// By bits from the middle: a table looks at the first and the last ones.
+fn table_of(fingerprint: u64) -> usize {
+    (fingerprint >> 40) as usize % TABLES
 }
 
 /// A hasher for values that are hashes.
@@ -160,6 +189,19 @@ mod tests {
         seen.forget(&row);
         assert!(seen.insert(event));
         assert!(seen.insert(quarantined));
+    }
+
+    #[test]
+    fn the_tables_of_a_set_fill_alike() {
+        let mut seen = Seen::default();
+        for number in 0..32_000_u32 {
+            let mut mac = MAC;
+            mac[..4].copy_from_slice(&number.to_le_bytes());
+            assert!(seen.insert(Fingerprints::of_event(&format!("NO{number}"), &mac)));
+        }
+        for set in [&seen.sids, &seen.macs] {
+            assert!(set.0.iter().all(|table| (800..1200).contains(&table.len())), "about a thousand each");
+        }
     }
 
     #[test]
