@@ -102,18 +102,26 @@ fn pairs_of(row: &[u8]) -> impl Iterator<Item = (u64, u64)> {
     row.chunks_exact(16).map(move |pair| (number(&pair[..8]), number(&pair[8..])))
 }
 
-/// In how many tables a set of fingerprints is kept.
-const TABLES: usize = 32;
+/// In how many tables a set of fingerprints is kept. Tables have a power of two of places: with a million fingerprints in so many
+/// of them, two thirds of the places are taken.
+const TABLES: usize = 48;
+
+type Table = HashSet<u64, BuildHasherDefault<AlreadyHashed>>;
 
 /// A set in many tables. One that grows is copied, needs the room of both meanwhile, and every request waits for it: a small one
 /// is soon done.
-#[derive(Debug, Default)]
-struct FingerprintSet([HashSet<u64, BuildHasherDefault<AlreadyHashed>>; TABLES]);
+#[derive(Debug)]
+struct FingerprintSet([Table; TABLES]);
+
+impl Default for FingerprintSet {
+    fn default() -> Self {
+        Self::with_capacity(0)
+    }
+}
 
 impl FingerprintSet {
     fn with_capacity(fingerprints: usize) -> Self {
-        let each = fingerprints.div_ceil(TABLES);
-        Self(std::array::from_fn(|_| HashSet::with_capacity_and_hasher(each, BuildHasherDefault::default())))
+        Self(std::array::from_fn(|_| table_for(fingerprints.div_ceil(TABLES))))
     }
 
     fn contains(&self, fingerprint: u64) -> bool {
@@ -121,12 +129,26 @@ impl FingerprintSet {
     }
 
     fn insert(&mut self, fingerprint: u64) -> bool {
-        self.0[table_of(fingerprint)].insert(fingerprint)
+        let table = &mut self.0[table_of(fingerprint)];
+        if table.len() == table.capacity() {
+            // Removed fingerprints go on taking places, and a table that has no place left may double for their sake.
+            let mut anew = table_for(table.len() + table.len() / SPARE_PART);
+            anew.extend(table.drain());
+            *table = anew;
+        }
+        table.insert(fingerprint)
     }
 
     fn remove(&mut self, fingerprint: u64) {
         self.0[table_of(fingerprint)].remove(&fingerprint);
     }
+}
+
+/// A table made anew has room for this part of it again, so that it is not made anew all the time.
+const SPARE_PART: usize = 8;
+
+fn table_for(fingerprints: usize) -> Table {
+    Table::with_capacity_and_hasher(fingerprints, BuildHasherDefault::default())
 }
 
 /// By bits from the middle: a table looks at the first and the last ones.
@@ -156,7 +178,9 @@ impl Hasher for AlreadyHashed {
 
 #[cfg(test)]
 mod tests {
-    use super::{Fingerprints, Seen};
+    use std::collections::HashSet;
+
+    use super::{FingerprintSet, Fingerprints, Seen};
 
     const MAC: [u8; 20] = [7; 20];
 
@@ -200,8 +224,24 @@ mod tests {
             assert!(seen.insert(Fingerprints::of_event(&format!("NO{number}"), &mac)));
         }
         for set in [&seen.sids, &seen.macs] {
-            assert!(set.0.iter().all(|table| (800..1200).contains(&table.len())), "about a thousand each");
+            assert!(set.0.iter().all(|table| (500..850).contains(&table.len())), "about 667 each");
         }
+    }
+
+    #[test]
+    fn a_window_that_moves_on_takes_no_more_room() {
+        const WINDOW: u64 = 48_000;
+        let mut set = FingerprintSet::default();
+        let number = |at: u64| fastrand::Rng::with_seed(at).u64(..);
+        let capacity = |set: &FingerprintSet| set.0.iter().map(HashSet::capacity).sum::<usize>();
+        (0..WINDOW).for_each(|at| assert!(set.insert(number(at))));
+        let full = capacity(&set);
+        for at in WINDOW..40 * WINDOW {
+            assert!(set.insert(number(at)));
+            set.remove(number(at - WINDOW));
+        }
+        assert!(capacity(&set) <= full, "{} for {full} before", capacity(&set));
+        assert!((39 * WINDOW..40 * WINDOW).all(|at| set.contains(number(at))), "and forgets nothing");
     }
 
     #[test]
