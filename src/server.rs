@@ -23,6 +23,7 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, watch};
+use tokio_io_timeout::TimeoutWriter;
 use tower::Service;
 
 /// How long a client may take for a request's header, and a connection may stand idle.
@@ -33,6 +34,9 @@ pub const HEADER_BYTES_MAX: usize = 16 * 1024;
 
 /// The most header fields of one request.
 pub const HEADER_FIELDS_MAX: usize = 64;
+
+/// How long a client may take none of an answer.
+const UNREAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a TLS handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -211,6 +215,8 @@ impl<S: Answers> Connection<S> {
 
     async fn speak(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let Self { service, peer, watcher, place } = self;
+        let mut stream = TimeoutWriter::new(stream);
+        stream.set_timeout(Some(UNREAD_TIMEOUT));
         let service = hyper::service::service_fn(move |request| {
             let service = service.clone();
             async move { Ok::<_, Infallible>(service.answer(request, peer).await) }
@@ -221,7 +227,7 @@ impl<S: Answers> Connection<S> {
             .max_headers(HEADER_FIELDS_MAX)
             .max_buf_size(HEADER_BYTES_MAX)
             .writev(!S::SHORT)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(Box::pin(stream)), service);
         if let Err(error) = watcher.watch(connection).await {
             if error.is_parse_too_large() {
                 (place.0.malformed)(Malformed::HeaderTooLarge);

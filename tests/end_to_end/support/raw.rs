@@ -38,6 +38,12 @@ impl Connection {
         let _ = self.stream.write_all(bytes.as_ref());
     }
 
+    /// Sends the same again and again, until the other side has taken none of it for a second.
+    pub(crate) fn send_until_stuck(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.set_write_timeout(Some(Duration::from_secs(1))).expect("a time-out");
+        while self.stream.write_all(bytes.as_ref()).is_ok() {}
+    }
+
     /// Reads one answer; none when the connection is closed without one.
     pub(crate) fn answer(&mut self) -> Option<Answer> {
         let end = loop {

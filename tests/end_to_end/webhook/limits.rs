@@ -147,6 +147,25 @@ async fn a_slow_header_is_closed_after_five_seconds_and_a_slow_body_after_ten() 
     exporter.metrics().await.assert_adds_up();
 }
 
+/// Who takes no answer holds a connection no longer than who sends no request.
+#[tokio::test]
+async fn a_connection_whose_answers_nobody_reads_is_closed_after_ten_seconds() {
+    let exporter = Exporter::with("webhook: {connections_max: 1}").start().await;
+    let form = "Content-Type: application/x-www-form-urlencoded";
+    let unsigned = request("POST /twilio HTTP/1.1", &["Host: h".into(), form.into(), "Content-Length: 0".into()], "");
+    let mut deaf = Connection::open(exporter.webhook);
+    deaf.send_until_stuck(unsigned.repeat(100));
+    let stuck = std::time::Instant::now();
+    let event = Event::new(1, "11200");
+    let mut waiting = Connection::open(exporter.webhook);
+    waiting.send(request("POST /twilio HTTP/1.1", &headers_of(&event), &event.body()));
+    assert_eq!(waiting.answer().map(|answer| answer.status), Some(204), "there is room again");
+    let took = stuck.elapsed().as_secs();
+    assert!((5..=13).contains(&took), "after {took} s, one of which it took to see that nothing moves");
+    assert!(exporter.refused("unsigned").await > 100.0);
+    exporter.metrics().await.assert_adds_up();
+}
+
 /// A drop of body every second is activity, and still takes all day.
 #[tokio::test]
 async fn a_dripping_body_has_ten_seconds_in_all() {
