@@ -103,7 +103,7 @@ pub enum AcceptError {
     /// Not synced within [`ACCEPT_TIMEOUT`], and withdrawn. Nothing is written.
     #[error("not synced in time")]
     Timeout,
-    /// Not synced within [`ACCEPT_TIMEOUT`] while its sync is under way. The writer counts the request as what it becomes.
+    /// Not synced within [`ACCEPT_TIMEOUT`] while its sync is under way. If that succeeds, the writer counts the request as stored.
     #[error("sync takes too long")]
     Late,
 }
@@ -171,7 +171,7 @@ impl Opened {
 }
 
 impl Store {
-    /// Stores `arrival` and returns once it is synced to disk. Its counters have moved by then.
+    /// Stores `arrival` and returns once it is synced to disk. A new one's counters have moved by then.
     ///
     /// # Errors
     ///

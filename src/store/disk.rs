@@ -23,6 +23,9 @@ pub(super) const FILE_NAME: &str = "events.db";
 /// The file whose lock keeps a second writer out.
 const LOCK_NAME: &str = "exporter.lock";
 
+/// What one commit adds to the log besides the documents themselves: a page or two of each table it touches.
+pub(super) const COMMIT_BYTES: usize = 32 << 10;
+
 /// SQLite's page cache, in KiB, as a negative number.
 const CACHE_KIB: i64 = -4096;
 
@@ -66,10 +69,13 @@ pub enum OpenError {
 pub(super) struct Disk {
     pub(super) connection: Connection,
     pub(super) seen: Seen,
-    pub(super) seen_events: u64,
+    /// How many arrivals are remembered, by the rows of table `seen_groups`.
+    pub(super) remembered: u64,
     pub(super) state: State,
     /// Of a page; a store that an earlier version began has larger ones than a new one.
     pub(super) page_bytes: u64,
+    /// What stands in the log, about.
+    pub(super) log_bytes: usize,
     path: PathBuf,
     _lock: File,
 }
@@ -138,8 +144,9 @@ pub(super) fn open(settings: &StoreSettings) -> Result<Opened, OpenError> {
 }
 
 fn opened(connection: Connection, loaded: Loaded, path: PathBuf, lock: File, moved_aside: Option<PathBuf>) -> Opened {
-    let Loaded { seen, seen_events, state, page_bytes, restored } = loaded;
-    Opened { disk: Disk { connection, seen, seen_events, state, page_bytes, path, _lock: lock }, restored, moved_aside }
+    let Loaded { seen, remembered, state, page_bytes, restored } = loaded;
+    let disk = Disk { connection, seen, remembered, state, page_bytes, log_bytes: 0, path, _lock: lock };
+    Opened { disk, restored, moved_aside }
 }
 
 /// Makes the directory and takes its lock. The kernel gives the lock back when the process ends, however it ends.
@@ -186,7 +193,7 @@ impl From<rusqlite::Error> for LoadError {
 
 struct Loaded {
     seen: Seen,
-    seen_events: u64,
+    remembered: u64,
     state: State,
     page_bytes: u64,
     restored: Restored,
@@ -223,8 +230,8 @@ fn load_rows(connection: &Connection) -> rusqlite::Result<Loaded> {
     let page_bytes = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
     let bytes: Option<i64> =
         connection.query_row("SELECT sum(length(fingerprints)) FROM seen_groups", [], |row| row.get(0))?;
-    let seen_events = u64::try_from(bytes.unwrap_or(0)).unwrap_or(0) / 16;
-    let mut seen = Seen::with_capacity(usize::try_from(seen_events).unwrap_or(0));
+    let remembered = u64::try_from(bytes.unwrap_or(0)).unwrap_or(0) / 16;
+    let mut seen = Seen::with_capacity(usize::try_from(remembered).unwrap_or(0));
     let mut statement = connection.prepare("SELECT fingerprints FROM seen_groups")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -242,7 +249,7 @@ fn load_rows(connection: &Connection) -> rusqlite::Result<Loaded> {
     let counters = statement
         .query_map([], |row| Ok(CounterRow { metric: row.get(0)?, labels: row.get(1)?, value: row.get(2)? }))?
         .collect::<Result<_, _>>()?;
-    Ok(Loaded { seen, seen_events, state, page_bytes, restored: Restored { series, counters } })
+    Ok(Loaded { seen, remembered, state, page_bytes, restored: Restored { series, counters } })
 }
 
 /// Renames the store and its log, so that a person can look at them and nothing is overwritten.

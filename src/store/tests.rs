@@ -7,10 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{Archive, Arrival, Backlog, Receipt, Settlement, Store, open};
+use super::retention::high_mark;
+use super::{Archive, Arrival, Backlog, Pressure, Receipt, Settlement, Store, open};
 use crate::account::{KeyName, Mac};
 use crate::config::{self, Need, Settings, Sources, StoreSettings};
 use crate::metrics::Metrics;
+use crate::quarantine::{QuarantineReason, Quarantined};
 use crate::sid::AccountSid;
 
 const DAY: Duration = Duration::from_hours(24);
@@ -52,10 +54,19 @@ impl Running {
             "source": "webhook", "occurred_at": "2026-01-02T03:04:05Z", "received_at": "2026-01-02T03:04:06Z",
         });
         let event = serde_json::from_value(document).expect("an event");
-        let mut mac: Mac = [0; 20];
-        mac[..8].copy_from_slice(&number.to_le_bytes());
-        let key = KeyName { account_sid: AccountSid::parse("AC1").expect("valid"), position: 0 };
-        self.store.accept(Arrival::Event(Box::new(event)), mac, key).await.expect("there is room")
+        self.store.accept(Arrival::Event(Box::new(event)), mac(number), key()).await.expect("there is room")
+    }
+
+    async fn quarantine(&self, number: u64) -> Receipt {
+        let entry = Quarantined {
+            reason: QuarantineReason::BadGrammar,
+            detail: "no Sid".to_owned(),
+            sid: None,
+            at: Timestamp::now(),
+            content: json!([]),
+        };
+        let arrival = Arrival::Quarantined(Box::new(entry));
+        self.store.accept(arrival, mac(number), key()).await.expect("there is room")
     }
 
     async fn delivered(&self, through: u64) {
@@ -76,12 +87,31 @@ impl Running {
     }
 }
 
+fn mac(number: u64) -> Mac {
+    let mut mac = [0; 20];
+    mac[..8].copy_from_slice(&number.to_le_bytes());
+    mac
+}
+
+fn key() -> KeyName {
+    KeyName { account_sid: AccountSid::parse("AC1").expect("valid"), position: 0 }
+}
+
+fn database(limits: &StoreSettings) -> rusqlite::Connection {
+    rusqlite::Connection::open(limits.dir.join("events.db")).expect("a database")
+}
+
+/// What stands in the store, and would be there after a crash.
+fn stored_number(limits: &StoreSettings, query: &str) -> u64 {
+    database(limits).query_row(query, [], |row| row.get(0)).expect("a number")
+}
+
 /// Makes everything in a closed store older.
 fn age(limits: &StoreSettings, by: Duration) {
-    let store = rusqlite::Connection::open(limits.dir.join("events.db")).expect("a database");
+    let store = database(limits);
     let millis = i64::try_from(by.as_millis()).expect("not so long");
-    for statement in ["UPDATE event_groups SET received_at = received_at - ?1", "UPDATE seen_groups SET at = at - ?1"] {
-        store.execute(statement, [millis]).expect("writes");
+    for (table, time) in [("event_groups", "received_at"), ("seen_groups", "at"), ("quarantine", "at")] {
+        store.execute(&format!("UPDATE {table} SET {time} = {time} - ?1"), [millis]).expect("writes");
     }
 }
 
@@ -130,6 +160,97 @@ async fn one_round_of_retention_deletes_more_than_one_step() {
     running.maintain(&limits).await;
     assert_eq!(numbers(&Archive::open(&limits.dir).expect("opens")), [] as [u64; 0]);
     assert_eq!(running.accept(1).await, Receipt::Stored, "out of the window: a new event");
+    running.close().await;
+}
+
+/// What is quarantined is remembered like an event, and forgotten like one; only then do the cap and the memory agree.
+#[tokio::test]
+async fn what_is_quarantined_counts_as_remembered() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let limits = StoreSettings { dedupe_events_max: 10, ..limits(&dir) };
+    let running = start(&limits);
+    for number in 1..=15 {
+        assert_eq!(running.quarantine(number).await, Receipt::Stored);
+    }
+    assert_eq!(running.quarantine(15).await, Receipt::Duplicate);
+    assert_eq!(running.quarantine(1).await, Receipt::Stored, "forgotten: more than ten have come since");
+    let forget_all = StoreSettings { dedupe_window: Duration::ZERO, ..limits.clone() };
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    running.maintain(&forget_all).await;
+    assert_eq!(stored_number(&limits, "SELECT count(*) FROM seen_groups"), 0);
+    running.maintain(&limits).await;
+    assert_eq!(running.accept(1).await, Receipt::Stored);
+    assert_eq!(running.accept(1).await, Receipt::Duplicate, "events are remembered as before");
+    running.close().await;
+}
+
+/// Quarantine is for looking into, not for ever.
+#[tokio::test]
+async fn quarantine_ends_with_the_window() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let limits = StoreSettings { dedupe_window: DAY, ..limits(&dir) };
+    let running = start(&limits);
+    for number in 1..=100 {
+        running.quarantine(number).await;
+    }
+    running.close().await;
+    age(&limits, DAY * 2);
+    let running = start(&limits);
+    running.quarantine(101).await;
+    running.maintain(&limits).await;
+    assert_eq!(stored_number(&limits, "SELECT count(*) FROM quarantine"), 1);
+    assert_eq!(stored_number(&limits, "SELECT id FROM quarantine"), 101);
+    running.close().await;
+}
+
+/// A full store lets nobody in, so it must find room without anybody who asks for it.
+#[tokio::test]
+async fn a_full_store_of_delivered_events_makes_room_by_itself() {
+    const GROUPS: u64 = 100_000;
+    let dir = tempfile::tempdir().expect("a folder");
+    let limits = limits(&dir);
+    start(&limits).close().await;
+    database(&limits)
+        .execute_batch(&format!(
+            "WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < {GROUPS})
+             INSERT INTO event_groups SELECT n, 1, 4102444800000, hex(zeroblob(100)) FROM number;
+             UPDATE state SET events = {GROUPS}, last_seq = {GROUPS}, cursor = {GROUPS};"
+        ))
+        .expect("writes");
+    let smaller = StoreSettings { bytes_max: 2 << 20, ..limits.clone() };
+    let running = start(&smaller);
+    running.store.maintain(smaller.clone()).await;
+    let high_mark = i64::try_from(high_mark(smaller.bytes_max)).expect("small");
+    let room = async {
+        while !(1..=high_mark).contains(&running.metrics.families().store_bytes.get())
+            || running.store.pressure() != Pressure::Normal
+        {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), room).await.expect("room is made");
+    let left = stored_number(&limits, "SELECT count(*) FROM event_groups");
+    assert!((1000..GROUPS / 10).contains(&left), "{left} are left: as many as there is room for");
+    assert_eq!(running.accept(1).await, Receipt::Stored);
+    running.close().await;
+}
+
+/// The collector's refusal is counted with the entry it makes, not at the next scrape.
+#[tokio::test]
+async fn a_refused_record_and_its_count_are_written_together() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let limits = limits(&dir);
+    let running = start(&limits);
+    running.accept(1).await;
+    let refused = running.backlog.unsent(10).await.expect("readable").into_iter();
+    let refused = refused.map(|event| (event, "too old".to_owned())).collect();
+    let settlement = Settlement { through: 1, refused, ..Settlement::default() };
+    running.backlog.settle(settlement).await.expect("the writer runs");
+    assert_eq!(stored_number(&limits, "SELECT count(*) FROM quarantine"), 1);
+    let counted = "SELECT value FROM counters WHERE labels = 'otlp_rejected'";
+    assert_eq!(stored_number(&limits, counted), 1, "a crash from here on takes back neither");
+    running.store.keep_counters(Vec::new()).await.expect("the writer runs");
+    assert_eq!(stored_number(&limits, counted), 1, "counted once");
     running.close().await;
 }
 
@@ -205,7 +326,7 @@ async fn any_time_is_found_by_halving() {
         running.accept(number).await;
     }
     running.close().await;
-    let store = rusqlite::Connection::open(limits.dir.join("events.db")).expect("a database");
+    let store = database(&limits);
     store.execute("UPDATE event_groups SET received_at = last_seq * 1000", []).expect("writes");
     store.execute("DELETE FROM event_groups WHERE last_seq IN (1, 2, 9, 20)", []).expect("writes");
     let archive = Archive::open(&limits.dir).expect("opens");

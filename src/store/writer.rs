@@ -22,9 +22,10 @@ use self::checkpointer::{Carried, Checkpointer};
 use self::gathering::Clients;
 pub(super) use self::gathering::Gathering;
 use super::backlog::{Settlement, StoreGone};
-use super::disk::{Disk, Write};
+use super::disk::{COMMIT_BYTES, Disk, Write};
 use super::documents::Packed;
-use super::{AcceptError, KeptCounters, Pressure, Receipt, retention};
+use super::retention::{self, Room};
+use super::{AcceptError, KeptCounters, Pressure, Receipt};
 use crate::config::StoreSettings;
 use crate::metrics::Metrics;
 use crate::metrics::event_series::SeriesLabels;
@@ -40,9 +41,6 @@ const CHECKPOINT_BYTES: usize = 16 << 20;
 
 /// With less room the store is full: the next event might not fit, and would be read in vain.
 const ROOM_BYTES_MIN: u64 = 64 << 10;
-
-/// What one commit adds to the log besides the documents themselves: a page or two of each table it touches.
-const COMMIT_BYTES: usize = 32 << 10;
 
 /// What the writer is asked to do.
 #[derive(Debug)]
@@ -72,8 +70,8 @@ pub(super) struct Writer {
     kept: HashMap<(String, String), u64>,
     unsettled: Vec<(Settlement, oneshot::Sender<Result<(), StoreGone>>)>,
     bytes: u64,
-    log_bytes: usize,
     nudged_at: usize,
+    has_more_to_drop: bool,
     clients: Clients,
     documents: String,
     packed: Packed,
@@ -111,8 +109,8 @@ impl Writer {
             kept: HashMap::new(),
             unsettled: Vec::new(),
             bytes: 0,
-            log_bytes: 0,
             nudged_at: 0,
+            has_more_to_drop: false,
             clients: Clients::default(),
             documents: String::new(),
             packed: Packed::default(),
@@ -129,7 +127,13 @@ impl Writer {
                 failed.send_replace(true);
                 return;
             }
-            match self.round(received.drain(..)) {
+            let ended = self.round(received.drain(..)).and_then(|ended| {
+                if !ended {
+                    self.make_room_meanwhile(&commands)?;
+                }
+                Ok(ended)
+            });
+            match ended {
                 Ok(false) => self.clients.at_least(group, commands.len()),
                 Ok(true) => return,
                 Err(error) => {
@@ -153,6 +157,15 @@ impl Writer {
         if !found_enough {
             self.clients.only(received.len());
         }
+    }
+
+    /// Goes on making room while nobody waits. A full store lets nobody in, so nobody else would come to make the rest.
+    fn make_room_meanwhile(&mut self, commands: &mpsc::Receiver<Command>) -> rusqlite::Result<()> {
+        while self.has_more_to_drop && commands.is_empty() {
+            self.measure()?;
+            self.checkpoint_if_due()?;
+        }
+        Ok(())
     }
 
     /// Does everything that waits; true when it is time to end.
@@ -182,11 +195,10 @@ impl Writer {
         if chores.maintain {
             self.maintain()?;
         }
-        if self.log_bytes >= CHECKPOINT_BYTES || chores.close {
+        if chores.close {
             self.checkpoint()?;
-        } else if self.log_bytes >= self.nudged_at + NUDGE_BYTES {
-            self.checkpointer.nudge();
-            self.nudged_at = self.log_bytes;
+        } else {
+            self.checkpoint_if_due()?;
         }
         Ok(chores.close)
     }
@@ -219,10 +231,10 @@ impl Writer {
             }
         }
         let events = group.events();
-        self.disk.seen_events += events;
+        self.disk.remembered += group.arrivals();
         self.disk.state.events += events;
         self.disk.state.last_seq += events;
-        self.log_bytes += bytes + COMMIT_BYTES;
+        self.disk.log_bytes += bytes + COMMIT_BYTES;
         // Counted only now, and before anybody is told: a crash can take back neither.
         self.metrics.count_group(tally.counts);
         self.answer(group, Ok(()));
@@ -264,7 +276,7 @@ impl Writer {
         self.maintain()
     }
 
-    /// Answers everybody: duplicates of stored events with success, the rest with `outcome`.
+    /// Answers everybody with `outcome`: what is a duplicate may be one of what this group did not store.
     fn answer(&mut self, mut group: Group, outcome: Result<(), AcceptError>) {
         // The next group's will be about as long.
         self.documents = group.take_documents();
@@ -291,13 +303,15 @@ impl Writer {
             let result = moved.iter().try_for_each(|row| write.set_counter(row));
             let result = result.and_then(|()| shown.clone().try_for_each(|labels| write.mark_shown(labels)));
             match result.and_then(|()| transaction.commit()) {
-                Ok(()) => true,
+                Ok(()) => {
+                    self.disk.log_bytes += COMMIT_BYTES;
+                    true
+                }
                 Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => false,
                 Err(error) => return Err(error),
             }
         };
         if kept {
-            self.log_bytes += if moved.is_empty() { 0 } else { COMMIT_BYTES };
             self.kept.extend(moved.into_iter().map(|row| ((row.metric, row.labels), row.value)));
         }
         let families = kept.then(|| Arc::new(families));
@@ -311,7 +325,6 @@ impl Writer {
     fn maintain(&mut self) -> rusqlite::Result<()> {
         let delivered_through = self.delivered_through();
         unless_full(retention::apply(&mut self.disk, &self.limits, delivered_through))?;
-        self.log_bytes += COMMIT_BYTES;
         self.note_oldest()?;
         self.measure()
     }
@@ -328,21 +341,24 @@ impl Writer {
         self.weigh()
     }
 
-    /// Tells inputs and metrics how full the store is, and makes room before there is none.
+    /// Makes room before there is none, and tells inputs and metrics how full the store is.
     fn weigh(&mut self) -> rusqlite::Result<()> {
-        let families = self.metrics.families();
-        families.store_bytes.set(i64::try_from(self.bytes).unwrap_or(i64::MAX));
-        families.store_events.set(i64::try_from(self.disk.state.events).unwrap_or(i64::MAX));
-        families.store_bytes_max.set(i64::try_from(self.limits.bytes_max).unwrap_or(i64::MAX));
-        if self.disk.seen_events > self.limits.dedupe_events_max {
+        if self.disk.remembered > self.limits.dedupe_events_max {
             unless_full(retention::forget_oldest(&mut self.disk, self.limits.dedupe_events_max))?;
         }
         let high_mark = retention::high_mark(self.limits.bytes_max);
         let delivered_through = self.delivered_through();
+        self.has_more_to_drop = false;
         if self.bytes > high_mark {
-            unless_full(retention::make_room(&mut self.disk, delivered_through).map(drop))?;
+            let made = retention::make_room(&mut self.disk, delivered_through, high_mark);
+            self.has_more_to_drop = matches!(made, Ok(Room::More));
+            unless_full(made.map(drop))?;
             self.bytes = self.disk.bytes()?;
         }
+        let families = self.metrics.families();
+        families.store_bytes.set(i64::try_from(self.bytes).unwrap_or(i64::MAX));
+        families.store_events.set(i64::try_from(self.disk.state.events).unwrap_or(i64::MAX));
+        families.store_bytes_max.set(i64::try_from(self.limits.bytes_max).unwrap_or(i64::MAX));
         self.set_pressure(match self.bytes {
             bytes if bytes + ROOM_BYTES_MIN > self.limits.bytes_max => Pressure::Full,
             bytes if bytes > high_mark => Pressure::High,
@@ -370,13 +386,23 @@ impl Writer {
         }
     }
 
+    fn checkpoint_if_due(&mut self) -> rusqlite::Result<()> {
+        if self.disk.log_bytes >= CHECKPOINT_BYTES {
+            self.checkpoint()?;
+        } else if self.disk.log_bytes >= self.nudged_at + NUDGE_BYTES {
+            self.checkpointer.nudge();
+            self.nudged_at = self.disk.log_bytes;
+        }
+        Ok(())
+    }
+
     /// Carries the rest of the log over, so that it can start again from its beginning.
     fn checkpoint(&mut self) -> rusqlite::Result<()> {
-        self.log_bytes = match checkpointer::checkpoint(&self.disk.connection)? {
+        self.disk.log_bytes = match checkpointer::checkpoint(&self.disk.connection)? {
             Carried::All => 0,
             Carried::Some => CHECKPOINT_BYTES - NUDGE_BYTES,
         };
-        self.nudged_at = self.log_bytes;
+        self.nudged_at = self.disk.log_bytes;
         Ok(())
     }
 }

@@ -170,6 +170,11 @@ impl Group {
         self.events
     }
 
+    /// Everything new, events or not.
+    pub(super) fn arrivals(&self) -> u64 {
+        self.fresh.len() as u64
+    }
+
     pub(super) fn documents(&self) -> &str {
         &self.documents
     }
@@ -243,6 +248,9 @@ impl Group {
     }
 }
 
+/// The counter of everything that went to quarantine, whoever sent it there.
+pub(super) const QUARANTINED: &str = "twilio_debugger_exporter_quarantined_total";
+
 /// The same counts as rows of table `counters`.
 fn rows_of(counts: &GroupCounts) -> Vec<(&'static str, String, u64)> {
     let mut rows = Vec::new();
@@ -254,7 +262,7 @@ fn rows_of(counts: &GroupCounts) -> Vec<(&'static str, String, u64)> {
         ));
     }
     for (reason, count) in &counts.quarantined {
-        rows.push(("twilio_debugger_exporter_quarantined_total", reason.as_str().to_owned(), *count));
+        rows.push((QUARANTINED, reason.as_str().to_owned(), *count));
     }
     for (key, count) in &counts.keys {
         let labels = format!("{}\n{}", key.account_sid, key.position);

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// How long a group waits without anybody joining it. Longer than it takes to answer the group before.
 const QUIET_MAX: Duration = Duration::from_micros(500);
 
-/// How long a group waits at all.
+/// How long a group waits at all, as far as the writer looks: it does so every [`QUIET_MAX`].
 const WAIT_MAX: Duration = Duration::from_millis(2);
 
 /// Where requests meet the writer.

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use rusqlite::ErrorCode;
 
 use super::super::Pressure;
-use super::super::disk::Write;
-use super::{COMMIT_BYTES, Writer, arrivals};
+use super::super::disk::{COMMIT_BYTES, Write};
+use super::Writer;
+use super::arrivals::{QUARANTINED, document_of};
 use crate::event::DebuggerEvent;
 use crate::quarantine::{QuarantineReason, Quarantined};
 
@@ -26,7 +27,7 @@ impl Writer {
             Err(error) => return Err(error),
         };
         self.disk.state.cursor = cursor;
-        self.log_bytes += COMMIT_BYTES;
+        self.disk.log_bytes += COMMIT_BYTES;
         for (settlement, done) in self.unsettled.drain(..) {
             self.metrics.otlp_quarantined(settlement.refused.len() as u64);
             // Nobody waits any more when the process is ending; the cursor has moved all the same.
@@ -50,7 +51,11 @@ impl Writer {
                     at: now,
                     content: content_of(&stored.event),
                 };
-                write.quarantine(now, &arrivals::document_of(&entry))?;
+                write.quarantine(now, &document_of(&entry))?;
+            }
+            if !settlement.refused.is_empty() {
+                let refused = settlement.refused.len() as u64;
+                write.add_to_counter(QUARANTINED, QuarantineReason::OtlpRejected.as_str(), refused)?;
             }
             if let Some((rejected, message, sids)) = &settlement.partial {
                 write.partial_delivery(now, *rejected, message, &sids.join("\n"))?;
