@@ -12,7 +12,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 tools=$root/.tools
 bin=$tools/bin
-default_set=(prometheus2 prometheus3 alertmanager victoriametrics pint otelcol sdk-python sdk-node wrk ip cargo-deny loki
+default_set=(prometheus2 prometheus3 alertmanager victoriametrics victorialogs pint otelcol sdk-python sdk-node wrk ip cargo-deny
   dashboard-linter grammars matplotlib fonts helm3 helm4 helm-unittest helm-docs kubernetes-validate crds checkov etcd kube-apiserver
   hadolint buildah runc dnsmasq)
 
@@ -52,6 +52,7 @@ version_of() {
     # From 0.32 on its web pages, which it embeds, are not in the Go module.
     alertmanager) from_file '.*github.com\/prometheus\/alertmanager v([0-9.]+).*' tests/tools/alertmanager/go.mod ;;
     victoriametrics) from_file '.*github.com\/VictoriaMetrics\/VictoriaMetrics v([0-9.]+).*' tests/tools/victoriametrics/go.mod ;;
+    victorialogs) from_file '.*github.com\/VictoriaMetrics\/VictoriaLogs v([0-9.]+).*' tests/tools/victorialogs/go.mod ;;
     pint) from_file '.*github.com\/cloudflare\/pint v([0-9.]+).*' tests/tools/pint/go.mod ;;
     otelcol) from_file '^ +version: *([0-9.]+).*' tests/tools/otelcol.yaml ;;
     sdk-python) from_file '^twilio==([0-9.]+).*' tests/sdk/requirements.txt ;;
@@ -87,7 +88,7 @@ inputs_of() {
     helm3) echo "$helm3_package" ;;
     helm4) echo "$helm4_package" ;;
     kubernetes-validate | checkov) cat "$root/tests/tools/$1/requirements.txt" ;;
-    alertmanager | victoriametrics | pint | helm-unittest | helm-docs | kube-apiserver) cat "$root/tests/tools/$1"/go.{mod,sum} ;;
+    alertmanager | victoriametrics | victorialogs | pint | helm-unittest | helm-docs | kube-apiserver) cat "$root/tests/tools/$1"/go.{mod,sum} ;;
     otelcol) cat "$root/tests/tools/otelcol.yaml" ;;
     sdk-python) cat "$root/tests/sdk/requirements.txt" ;;
     matplotlib) cat "$root/tests/screenshots/requirements.txt" ;;
@@ -120,6 +121,7 @@ check() {
     alertmanager) "$bin/alertmanager" --version && "$bin/amtool" --version ;;
     prometheus3) "$bin/prometheus3" --version && "$bin/promtool3" --version ;;
     victoriametrics) "$bin/victoria-metrics" --version && "$bin/vmalert" --version && "$bin/vmalert-tool" --version ;;
+    victorialogs) "$bin/victoria-logs" --version ;;
     pint) "$bin/pint" version ;;
     sdk-python) "$tools/python/bin/python" "$root/tests/sdk/sign.py" </dev/null ;;
     sdk-node) node "$root/tests/sdk/sign.js" </dev/null ;;

@@ -33,6 +33,11 @@ install_victoriametrics() {
   go_tools victoriametrics "$module/lib/buildinfo.Version" "$module"/app/{victoria-metrics,vmalert,vmalert-tool}
 }
 
+install_victorialogs() {
+  local module=github.com/VictoriaMetrics
+  go_tools victorialogs "$module/VictoriaMetrics/lib/buildinfo.Version" "$module/VictoriaLogs/app/victoria-logs"
+}
+
 install_pint() {
   go_tools pint main.version github.com/cloudflare/pint/cmd/pint
 }
