@@ -5,6 +5,7 @@
 
 mod bench;
 mod dashboards;
+mod log_queries;
 mod pint;
 mod prometheus;
 mod promtool;

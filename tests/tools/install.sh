@@ -94,7 +94,7 @@ inputs_of() {
     matplotlib) cat "$root/tests/screenshots/requirements.txt" ;;
     sdk-node) cat "$root"/tests/sdk/package{,-lock}.json ;;
     loki) cat "$root"/tests/tools/loki/go.{mod,sum} ;;
-    dashboard-linter) cat "$root/tests/tools/dashboard-linter/v2.go" ;;
+    dashboard-linter) cat "$root"/tests/tools/dashboard-linter/*.go ;;
     grammars) cat "$root"/tests/grafana/grammar/package{,-lock}.json ;;
   esac
 }

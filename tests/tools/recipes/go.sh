@@ -59,7 +59,8 @@ install_loki() {
   go_tools loki github.com/grafana/loki/v3/pkg/util/build.Version github.com/grafana/loki/v3/cmd/loki
 }
 
-# By its own go.mod and go.sum, so with the replacement in them, and without its reader of V2 dashboards: see v2.go.
+# By its own go.mod and go.sum, so with the replacement in them, and without its reader of V2 dashboards and its parser of LogQL:
+# see the files that stand in for them.
 install_dashboard-linter() {
   local work source
   work=$(mktemp -d)
@@ -70,6 +71,7 @@ install_dashboard-linter() {
   cp -r "$source/." .
   chmod -R u+w .
   cp "$root/tests/tools/dashboard-linter/v2.go" lint/v2.go
+  cp "$root/tests/tools/dashboard-linter/logql.go" lint/rule_target_logql_auto.go
   CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o "$bin/dashboard-linter" .
   rm -rf "$work"
 }
