@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use strum::{IntoStaticStr, VariantArray};
 
 use crate::error_code::ErrorCode;
 use crate::level::Level;
@@ -81,7 +82,10 @@ pub struct FailedExchange {
 }
 
 /// The input an event came through: the `source` label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, VariantArray, IntoStaticStr, Serialize, Deserialize,
+)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// The Debugger webhook, today's form and the beta's.
@@ -90,14 +94,12 @@ pub enum Source {
 
 impl Source {
     /// Every source, in the order of the metrics page.
-    pub const ALL: [Self; 1] = [Self::Webhook];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The value of the `source` label.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Webhook => "webhook",
-        }
+        self.into()
     }
 }
 
@@ -171,7 +173,16 @@ fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
 
 #[cfg(test)]
 mod tests {
-    use super::TraceContext;
+    use serde_json::json;
+
+    use super::{Source, TraceContext};
+
+    #[test]
+    fn the_store_spells_a_source_as_its_label() {
+        for source in Source::ALL {
+            assert_eq!(json!(source), source.as_str());
+        }
+    }
 
     #[test]
     fn a_traceparent_is_read_and_written_back() {

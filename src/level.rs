@@ -1,11 +1,15 @@
 //! How serious Twilio says an event is.
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
 /// The `level` label: Twilio's own words, reduced to five.
 ///
 /// Twilio writes `ERROR`, `Error`, `WARNING` and `WARN` for the same things, and older events carry no level at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, VariantArray, IntoStaticStr, Serialize, Deserialize,
+)]
+#[strum(serialize_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// `ERROR`.
@@ -22,7 +26,7 @@ pub enum Level {
 
 impl Level {
     /// Every level, in the order of the metrics page.
-    pub const ALL: [Self; 5] = [Self::Error, Self::Warning, Self::Info, Self::Debug, Self::Other];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// Reads a level in any case, surrounded by any white space.
     #[must_use]
@@ -45,18 +49,14 @@ impl Level {
     /// The value of the `level` label.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-            Self::Info => "info",
-            Self::Debug => "debug",
-            Self::Other => "other",
-        }
+        self.into()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::Level;
 
     #[test]
@@ -78,7 +78,14 @@ mod tests {
     #[test]
     fn a_label_is_read_back_as_the_same_level() {
         for level in Level::ALL {
-            assert_eq!(Level::parse(level.as_str()), level);
+            assert_eq!(Level::parse(level.as_str()), *level);
+        }
+    }
+
+    #[test]
+    fn the_store_spells_a_level_as_its_label() {
+        for level in Level::ALL {
+            assert_eq!(json!(level), level.as_str());
         }
     }
 }

@@ -5,9 +5,13 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 
 /// Why something stands in quarantine: the `reason` label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, VariantArray, IntoStaticStr, Serialize, Deserialize,
+)]
+#[strum(serialize_all = "snake_case")]
 #[serde(rename_all = "snake_case")]
 pub enum QuarantineReason {
     /// The fields are not those of a Debugging Event, or not each of them once.
@@ -20,16 +24,12 @@ pub enum QuarantineReason {
 
 impl QuarantineReason {
     /// Every reason, in the order of the metrics page.
-    pub const ALL: [Self; 3] = [Self::BadGrammar, Self::BadPayload, Self::OtlpRejected];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The value of the `reason` label.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::BadGrammar => "bad_grammar",
-            Self::BadPayload => "bad_payload",
-            Self::OtlpRejected => "otlp_rejected",
-        }
+        self.into()
     }
 }
 
@@ -51,3 +51,17 @@ pub struct Quarantined {
 
 /// The most bytes of one value that quarantine keeps.
 pub const CONTENT_BYTES_MAX: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::QuarantineReason;
+
+    #[test]
+    fn the_store_spells_a_reason_as_its_label() {
+        for reason in QuarantineReason::ALL {
+            assert_eq!(json!(reason), reason.as_str());
+        }
+    }
+}

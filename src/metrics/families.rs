@@ -177,10 +177,10 @@ impl Families {
     }
 
     fn create_known_series(&self) {
-        for source in Source::ALL.map(Source::as_str) {
-            self.duplicates.with_label_values(&[source]);
+        for source in Source::ALL {
+            self.duplicates.with_label_values(&[source.as_str()]);
             for level in Level::ALL {
-                self.accepted.with_label_values(&[level.as_str(), source]);
+                self.accepted.with_label_values(&[level.as_str(), source.as_str()]);
             }
         }
         for code in STATUS_CODES {

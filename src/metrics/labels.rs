@@ -1,7 +1,10 @@
 //! The label values that are known in advance: closed enums, so that every series exists at 0 from the first scrape.
 
+use strum::{IntoStaticStr, VariantArray};
+
 /// Why a request was refused: the `reason` label of `twilio_debugger_exporter_rejected_total`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, VariantArray, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum RejectionReason {
     /// The path is not that of a public URL.
     NotFound,
@@ -33,45 +36,18 @@ pub enum RejectionReason {
 
 impl RejectionReason {
     /// Every reason, in the order of the metrics page.
-    pub const ALL: [Self; 13] = [
-        Self::NotFound,
-        Self::Method,
-        Self::ContentType,
-        Self::Framing,
-        Self::TooLarge,
-        Self::Unsigned,
-        Self::UnknownAccount,
-        Self::BadSignature,
-        Self::Unauthenticated,
-        Self::StoreFull,
-        Self::StoreFailed,
-        Self::ShuttingDown,
-        Self::Timeout,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The value of the label.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NotFound => "not_found",
-            Self::Method => "method",
-            Self::ContentType => "content_type",
-            Self::Framing => "framing",
-            Self::TooLarge => "too_large",
-            Self::Unsigned => "unsigned",
-            Self::UnknownAccount => "unknown_account",
-            Self::BadSignature => "bad_signature",
-            Self::Unauthenticated => "unauthenticated",
-            Self::StoreFull => "store_full",
-            Self::StoreFailed => "store_failed",
-            Self::ShuttingDown => "shutting_down",
-            Self::Timeout => "timeout",
-        }
+        self.into()
     }
 }
 
 /// Why an export failed: the `class` label of `twilio_debugger_exporter_otlp_failures_total`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, VariantArray, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum OtlpFailure {
     /// No connection, a lost one, or an answer that says "later": 502, 503, 504, `UNAVAILABLE`.
     Unavailable,
@@ -91,28 +67,12 @@ pub enum OtlpFailure {
 
 impl OtlpFailure {
     /// Every class, in the order of the metrics page.
-    pub const ALL: [Self; 7] = [
-        Self::Unavailable,
-        Self::Timeout,
-        Self::Throttled,
-        Self::Destination,
-        Self::Rejected,
-        Self::TooLarge,
-        Self::PartialSuccess,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
     /// The value of the label.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Unavailable => "unavailable",
-            Self::Timeout => "timeout",
-            Self::Throttled => "throttled",
-            Self::Destination => "destination",
-            Self::Rejected => "rejected",
-            Self::TooLarge => "too_large",
-            Self::PartialSuccess => "partial_success",
-        }
+        self.into()
     }
 }
 
