@@ -4,15 +4,15 @@
 //! partial success, to a login page and to a redirect, without the collector's `Retry-After`. Here the store is the queue, a
 //! request is built from it with `opentelemetry-proto`, and [`answer`] reads what the collector says exactly.
 //!
-//! [`record`] and [`answer`] are pure, [`client`] is the wire, [`delivery`] is the loop. Our own request spans, which may be lost,
+//! [`record`] and [`answer`] are pure, [`client`] is the wire, [`export`] is the loop. Our own request spans, which may be lost,
 //! go out through `opentelemetry-otlp` in [`spans`].
 
 pub mod answer;
 pub mod client;
-pub mod delivery;
+pub mod export;
 pub mod record;
 mod spans;
 
 pub use client::{Client, ClientError};
-pub use delivery::{Replayed, deliver, replay};
+pub use export::{Replayed, deliver, replay};
 pub use spans::{Spans, current_trace, start as spans};

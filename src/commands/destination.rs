@@ -37,7 +37,7 @@ impl Destination {
         }
     }
 
-    /// Exports `events` as the delivery loop would, until `stop` is true.
+    /// Exports `events` as the export loop would, until `stop` is true.
     pub(super) async fn export(&self, events: Vec<StoredEvent>, stop: watch::Receiver<bool>) -> Tally {
         // However it ended: what was settled was settled, and the caller knows whether it was stopped.
         let (Replayed { delivered, refused }, _) = replay(&self.0, events, stop).await;

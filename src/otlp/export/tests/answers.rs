@@ -81,7 +81,7 @@ async fn lost_and_refused_connections_are_tried_again() {
         let resetting = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
         let mut collector = Scripted::stopped(protocol, resetting.local_addr().expect("bound"));
         let settings = settings(protocol, &collector);
-        let delivery = tokio::spawn(async move { export(&settings, events(3, 10)).await });
+        let export = tokio::spawn(async move { export(&settings, events(3, 10)).await });
         let resets = tokio::task::spawn_blocking(move || {
             for _ in 0..3 {
                 let (mut connection, _) = resetting.accept().expect("a connection");
@@ -91,7 +91,7 @@ async fn lost_and_refused_connections_are_tried_again() {
         });
         resets.await.expect("three connections");
         collector.start_again();
-        let ledger = delivery.await.expect("delivers");
+        let ledger = export.await.expect("delivers");
         assert_eq!((ledger.cursor(), ledger.delivered()), (3, 3), "{protocol:?}");
         assert!(collector.taken().values().all(|times| *times == 1), "{protocol:?}");
     }
@@ -143,13 +143,13 @@ async fn a_stop_ends_every_wait_at_once() {
             let (stop, stopped) = watch::channel(false);
             let patience =
                 Patience { retry_min: hour * 1000, retry_max: hour * 1000, probe_interval: hour, store_interval: hour };
-            let delivery = tokio::spawn(async move { export_until(&settings, events(3, 10), patience, stopped).await });
+            let export = tokio::spawn(async move { export_until(&settings, events(3, 10), patience, stopped).await });
             while collector.received().is_empty() {
                 tokio::task::yield_now().await;
             }
             let asked = Instant::now();
             stop.send_replace(true);
-            let ended = delivery.await.expect("no panic");
+            let ended = export.await.expect("no panic");
             assert_eq!(ended.err(), Some(Stopped::ShuttingDown), "{reply:?}");
             assert!(asked.elapsed() < Duration::from_secs(2), "{reply:?} over {protocol:?}");
         }
