@@ -27,6 +27,7 @@ RUN set -eu; \
 WORKDIR /src
 COPY Cargo.toml Cargo.lock build.rs ./
 COPY .cargo .cargo
+COPY tests/support/Cargo.toml tests/support/
 COPY src src
 COPY grafana/rules grafana/rules
 COPY image/build.sh image/

@@ -36,7 +36,7 @@ test-cluster: ## Install every shape of the chart into a real Kubernetes API ser
 	cargo test --locked --test cluster -- --nocapture
 
 lint: ## Check formatting, lints, documentation and dependencies
-	cargo fmt --check
+	cargo fmt --all --check
 	cargo clippy --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
 	$(install) cargo-deny

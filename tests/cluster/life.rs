@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use super::chart::{self, HELMS, Shape};
 use super::pods;
 use super::server::Server;
+use test_support::chart::{self, HELMS, Shape};
 
 /// The kinds that the chart makes.
 const KINDS: &str = "statefulsets,deployments,services,serviceaccounts,configmaps,secrets,persistentvolumeclaims,ingresses,\

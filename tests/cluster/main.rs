@@ -3,10 +3,6 @@
 //!
 //! Nothing runs the pods: there is an API server with its etcd and no node. `make tools` installs both; `make test-cluster` runs this alone.
 
-#[path = "../helm/chart.rs"]
-#[allow(dead_code, reason = "the tests without a cluster use the rest")]
-mod chart;
-
 mod life;
 mod pods;
 mod server;

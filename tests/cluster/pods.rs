@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::chart;
 use super::server::Server;
+use test_support::chart;
 
 /// The pod that the controller of a workload would create, under a name of its own.
 fn pod_of(workload: &Value) -> Value {

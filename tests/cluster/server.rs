@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::chart;
+use test_support::chart;
+use test_support::process::tool;
+use test_support::repository;
 
 /// How long etcd and the API server have to start. It takes about ten seconds on two idle cores.
 const START: Duration = Duration::from_secs(180);
@@ -29,7 +31,7 @@ impl Server {
         let folder = tempfile::tempdir().expect("a scratch folder");
         let [clients, peers, secure] = free_ports();
         let mut server = Self { processes: Vec::new(), folder };
-        let mut etcd = Command::new(chart::tool("etcd"));
+        let mut etcd = Command::new(tool("etcd"));
         let (clients, peers) = (format!("http://127.0.0.1:{clients}"), format!("http://127.0.0.1:{peers}"));
         etcd.arg("--data-dir").arg(server.path("etcd"));
         etcd.args(["--listen-client-urls", &clients, "--advertise-client-urls", &clients]);
@@ -42,7 +44,7 @@ impl Server {
         fs::write(server.path("accounts.key"), key.serialize_pem()).expect("writable");
         fs::write(server.path("accounts.pub"), key.public_key_pem()).expect("writable");
         fs::write(server.path("tokens.csv"), "the-token,admin,admin,system:masters\n").expect("writable");
-        let mut api = Command::new(chart::tool("kube-apiserver"));
+        let mut api = Command::new(tool("kube-apiserver"));
         api.args(["--etcd-servers", &clients, "--bind-address", "127.0.0.1", "--secure-port", &secure.to_string()]);
         api.arg("--cert-dir").arg(server.path("certificates"));
         api.arg("--token-auth-file").arg(server.path("tokens.csv"));
@@ -103,7 +105,7 @@ impl Server {
     /// The kinds of the operators, what the shapes name and do not bring, and the namespaces they name themselves.
     pub(crate) fn prepare(&self) {
         let mut crds = self.kubectl();
-        chart::succeed(crds.args(["apply", "--server-side", "--filename"]).arg(chart::root().join(".tools/crds")), "");
+        chart::succeed(crds.args(["apply", "--server-side", "--filename"]).arg(repository().join(".tools/crds")), "");
         chart::succeed(
             self.kubectl().args(["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]),
             "",
@@ -143,7 +145,7 @@ impl Server {
     }
 
     pub(crate) fn kubectl(&self) -> Command {
-        let mut kubectl = Command::new(chart::tool("kubectl"));
+        let mut kubectl = Command::new(tool("kubectl"));
         kubectl.arg("--kubeconfig").arg(self.kubeconfig()).arg("--cache-dir").arg(self.path("kubectl"));
         kubectl
     }

@@ -5,9 +5,9 @@
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use crate::support::exporter::{BINARY, Setup};
-use crate::support::prometheus::with_each_release;
-use crate::support::{Alertmanager, Event, Exporter, Prometheus, Release, VictoriaMetrics, wait};
+use test_support::exporter::{Setup, binary};
+use test_support::prometheus::with_each_release;
+use test_support::{Alertmanager, Event, Exporter, Prometheus, Release, VictoriaMetrics, wait};
 
 with_each_release!(
     a_first_ever_event_is_a_notification_within_two_scrapes_and_an_evaluation,
@@ -19,7 +19,7 @@ const ALERT: &str = "TwilioDebuggerErrorEvent";
 
 /// Every rule there is, as the binary prints them for the job of the harness.
 fn rules() -> String {
-    let output = Command::new(BINARY).args(["rules", "--job", "exporter", "--with", "events,silence"]).output();
+    let output = Command::new(binary()).args(["rules", "--job", "exporter", "--with", "events,silence"]).output();
     let output = output.expect("the binary runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text")

@@ -1,6 +1,6 @@
 //! How many series there can be, however many codes and accounts there are.
 
-use crate::support::{ACCOUNT, Event, Exporter, Scrape};
+use test_support::{ACCOUNT, Event, Exporter, Scrape};
 
 const OVERFLOWED: &str = "twilio_debugger_exporter_series_overflow_total";
 

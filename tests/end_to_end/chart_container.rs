@@ -8,13 +8,13 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::support::container::{Container, USER};
-use crate::support::dns::Dns;
-use crate::support::kubelet::{NAMESPACE, Pod};
-use crate::support::namespace::Namespace;
-use crate::support::post::{self, Post};
-use crate::support::process::tool;
-use crate::support::{ACCOUNT, Event, Scrape, TOKEN, event::PUBLIC_URL, wait};
+use test_support::container::{Container, USER};
+use test_support::dns::Dns;
+use test_support::kubelet::{NAMESPACE, Pod};
+use test_support::namespace::Namespace;
+use test_support::post::{self, Post};
+use test_support::process::tool;
+use test_support::{ACCOUNT, Event, Scrape, TOKEN, event::PUBLIC_URL, wait};
 
 /// What the default values and the required ones render, and the Secret that the user has made before.
 fn cluster() -> Vec<Value> {

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::support::collector::{Collector, attributes};
-use crate::support::exporter::Setup;
-use crate::support::scripted::Protocol;
-use crate::support::{ACCOUNT, Event, Exporter, TOKEN, wait};
+use test_support::collector::{Collector, attributes};
+use test_support::exporter::Setup;
+use test_support::scripted::Protocol;
+use test_support::{ACCOUNT, Event, Exporter, TOKEN, wait};
 
 /// The account of the documented sample.
 const SAMPLE_ACCOUNT: &str = "ACxxxxxxxxxxxxxxxxxxxxxxxx";

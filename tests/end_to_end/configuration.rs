@@ -8,10 +8,10 @@ mod secrets;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::event::{PUBLIC_URL, TOKEN};
-use crate::support::exporter::BINARY;
-use crate::support::process::Process;
-use crate::support::{ACCOUNT, wait};
+use test_support::event::{PUBLIC_URL, TOKEN};
+use test_support::exporter::binary;
+use test_support::process::Process;
+use test_support::{ACCOUNT, wait};
 
 /// What a command has said and how it ended.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(crate) struct Ended {
 
 /// Runs the binary with nothing but these arguments and variables, and waits for its end.
 pub(crate) async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
-    let mut command = Command::new(BINARY);
+    let mut command = Command::new(binary());
     command.args(arguments).env_clear().envs(variables.iter().copied());
     let mut process = Process::start(&mut command);
     let status = process.ended().await;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::scripted::{Protocol, Reply, Scripted};
-use crate::support::{Event, Exporter, Scrape, wait};
+use test_support::scripted::{Protocol, Reply, Scripted};
+use test_support::{Event, Exporter, Scrape, wait};
 
 const CYCLES: u64 = 50;
 const CLIENTS: u64 = 8;

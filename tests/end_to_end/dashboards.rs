@@ -6,10 +6,10 @@ mod feed;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::queries::{self, Kind, Language, Query, dashboards};
-use crate::support::ACCOUNT;
 use answers::{Range, Row};
 use feed::{SUBACCOUNT, World, now};
+use test_support::ACCOUNT;
+use test_support::queries::{self, Kind, Language, Query, dashboards};
 
 /// What finds nothing in these few seconds, and when it would: so many seconds later, the feed being the past then.
 const OF_THE_PAST: [(&str, Later); 4] = [

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use tonic::Code;
 
-use crate::support::process::free_address;
-use crate::support::scripted::{Protocol, Reply, Scripted};
-use crate::support::{Event, Exporter, wait};
+use test_support::process::free_address;
+use test_support::scripted::{Protocol, Reply, Scripted};
+use test_support::{Event, Exporter, wait};
 
 const UP: &str = "twilio_debugger_exporter_otlp_up";
 const RECORDS: &str = "twilio_debugger_exporter_otlp_records_total";

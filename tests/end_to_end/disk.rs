@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::faults::Faults;
-use crate::support::process::free_address;
-use crate::support::random::noise;
-use crate::support::scripted::{Protocol, Scripted};
-use crate::support::{Event, Exporter, wait};
+use test_support::faults::Faults;
+use test_support::process::free_address;
+use test_support::random::noise;
+use test_support::scripted::{Protocol, Scripted};
+use test_support::{Event, Exporter, wait};
 
 const COUNTED: &str = "twilio_debugger_events_total";
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::event::PUBLIC_URL;
-use crate::support::post::{self, Post, form_of};
-use crate::support::{Event, Exporter, TOKEN};
+use test_support::event::PUBLIC_URL;
+use test_support::post::{self, Post, form_of};
+use test_support::{Event, Exporter, TOKEN};
 
 /// Twilio retries, proxies retry, and both do so while the first try is still under way.
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn an_event_sent_again_across_a_crash_is_counted_once() {
     let mut posts: Vec<Post> = (0..5).flat_map(|_| &events).map(Post::of).collect();
     fastrand::shuffle(&mut posts);
     let sender = tokio::spawn(post::all(exporter.webhook, posts.clone()));
-    crate::support::wait::until("some of them to be counted", || async {
+    test_support::wait::until("some of them to be counted", || async {
         (exporter.try_metrics().await?.sum("twilio_debugger_events_total") >= 40.0).then_some(())
     })
     .await;
@@ -108,7 +108,7 @@ fn resplits(event: &Event) -> Vec<Fields> {
 fn captured(number: u64) -> Event {
     Event::new(number, "11200")
         .with("AccountSid", "AC000000000000000000000000000000b1")
-        .with("ParentAccountSid", crate::support::ACCOUNT)
+        .with("ParentAccountSid", test_support::ACCOUNT)
         .with("SidKind", "alert")
 }
 

@@ -3,9 +3,9 @@
 //! Where the end of a body or the address is open to reading, a proxy in front and the exporter may disagree, and a stranger
 //! can hide one request in another.
 
-use crate::support::raw::{Answer, Connection, exchange, headers_of, request};
-use crate::support::{Event, Exporter};
 use crate::webhook::nothing_leaked;
+use test_support::raw::{Answer, Connection, exchange, headers_of, request};
+use test_support::{Event, Exporter};
 
 const POST: &str = "POST /twilio HTTP/1.1";
 

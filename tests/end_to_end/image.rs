@@ -1,5 +1,5 @@
 //! The container image: what is in it, and that a container of it does its work unprivileged, on a read-only root, with nothing around
-//! it. It is made from the Dockerfile's final stage and the release binary; see `support/image.rs` for what stands in for the rest.
+//! it. It is made from the Dockerfile's final stage and the release binary; see `tests/support/src/image.rs` for what stands in for the rest.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -11,16 +11,16 @@ use regex::Regex;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::collector::{Collector, attributes};
-use crate::support::container::{Container, Launch, Mount, USER};
-use crate::support::dns::Dns;
-use crate::support::event::PUBLIC_URL;
-use crate::support::image::Image;
-use crate::support::namespace::Namespace;
-use crate::support::post::{self, Post};
-use crate::support::process::tool;
-use crate::support::scripted::Protocol;
-use crate::support::{ACCOUNT, Event, Scrape, TOKEN, wait};
+use test_support::collector::{Collector, attributes};
+use test_support::container::{Container, Launch, Mount, USER};
+use test_support::dns::Dns;
+use test_support::event::PUBLIC_URL;
+use test_support::image::Image;
+use test_support::namespace::Namespace;
+use test_support::post::{self, Post};
+use test_support::process::tool;
+use test_support::scripted::Protocol;
+use test_support::{ACCOUNT, Event, Scrape, TOKEN, repository, wait};
 
 /// Where the image keeps its store.
 const STORE: &str = "/var/lib/twilio-debugger-exporter";
@@ -233,22 +233,39 @@ async fn a_container_finds_its_collector_by_name_and_trusts_it_by_its_authority(
 
 #[test]
 fn the_dockerfile_has_no_findings() {
-    let dockerfile = Path::new(env!("CARGO_MANIFEST_DIR")).join("Dockerfile");
+    let dockerfile = repository().join("Dockerfile");
     let found = Command::new(tool("hadolint")).arg(dockerfile).output();
     let found = found.unwrap_or_else(|error| panic!("cannot start hadolint: {error}; run `make tools`"));
     assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stdout));
 }
 
+/// What the Dockerfile's first stage copies, by its path from the root.
+fn copied_by_the_first_stage() -> Vec<String> {
+    let dockerfile = fs::read_to_string(repository().join("Dockerfile")).expect("it is there");
+    let (first, _) = dockerfile.split_once("FROM scratch").expect("two stages");
+    let instructions = first.lines().filter_map(|line| line.strip_prefix("COPY "));
+    instructions.flat_map(|line| line.split(' ').rev().skip(1)).map(str::to_owned).collect()
+}
+
+/// The workspace has members that the image does not need, and cargo reads their manifests all the same.
+#[test]
+fn cargo_is_content_with_what_the_first_stage_has() {
+    let stage = tempfile::tempdir().expect("a temporary folder");
+    let mut copy = Command::new("cp");
+    copy.current_dir(repository()).args(["--recursive", "--parents"]).args(copied_by_the_first_stage());
+    assert!(copy.arg(stage.path()).status().expect("cp exists").success());
+    let mut metadata = Command::new(env!("CARGO"));
+    metadata.current_dir(stage.path()).args(["metadata", "--locked", "--offline", "--format-version", "1"]);
+    let output = metadata.output().expect("cargo runs this test");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// What cargo reads and what the sources include from outside their folder is not missed before somebody builds the image.
 #[test]
 fn the_first_stage_has_every_file_that_the_build_reads() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let dockerfile = fs::read_to_string(root.join("Dockerfile")).expect("it is there");
+    let root = repository();
     let ignored = fs::read_to_string(root.join(".dockerignore")).expect("it is there");
-    let (first, _) = dockerfile.split_once("FROM scratch").expect("two stages");
-    let instructions = first.lines().filter_map(|line| line.strip_prefix("COPY "));
-    let copied: Vec<_> =
-        instructions.flat_map(|line| line.split(' ').rev().skip(1)).map(|path| root.join(path)).collect();
+    let copied: Vec<_> = copied_by_the_first_stage().iter().map(|path| root.join(path)).collect();
     for read in ["Cargo.toml", "Cargo.lock", "build.rs", ".cargo/config.toml", "image/build.sh"] {
         assert!(copied.iter().any(|copied| root.join(read).starts_with(copied)), "{read} is not copied");
     }

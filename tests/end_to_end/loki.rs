@@ -1,7 +1,7 @@
 //! Log export into a real Loki, the log store most likely to be on the other end.
 
-use crate::support::loki::Loki;
-use crate::support::{Event, Exporter};
+use test_support::loki::Loki;
+use test_support::{Event, Exporter};
 
 /// Loki refuses what is older than a week, and a request without records too. An event that comes late is one refusal, not the
 /// end of log export; and asking whether Loki is there is no failure.

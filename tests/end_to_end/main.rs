@@ -27,13 +27,10 @@ mod loki;
 mod metrics_page;
 mod metrics_table;
 mod prometheus;
-#[path = "../grafana/queries.rs"]
-mod queries;
 mod rule_names;
 mod screenshots;
 mod sending;
 mod signatures;
 mod store;
-mod support;
 mod telemetry;
 mod webhook;

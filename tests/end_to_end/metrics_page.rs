@@ -3,8 +3,8 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use crate::support::process::tool;
-use crate::support::{ACCOUNT, Event, Exporter, Scrape};
+use test_support::process::tool;
+use test_support::{ACCOUNT, Event, Exporter, Scrape};
 
 /// Metrics that exist before anything has happened, with how many series each.
 const FROM_THE_START: [(&str, usize); 25] = [

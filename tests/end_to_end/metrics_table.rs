@@ -7,7 +7,7 @@ use axum::Router;
 use axum::http::header;
 use regex::Regex;
 
-use crate::support::{Event, Exporter, Scrape};
+use test_support::{Event, Exporter, Scrape};
 
 /// A metric's type and labels.
 type Metrics = BTreeMap<String, (String, BTreeSet<String>)>;

@@ -10,8 +10,8 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::metrics_table::collector;
-use crate::support::exporter::BINARY;
-use crate::support::{Event, Exporter, Prometheus, Release, Scrape};
+use test_support::exporter::binary;
+use test_support::{Event, Exporter, Prometheus, Release, Scrape};
 
 /// The labels that a target has, whatever it serves.
 const TARGET_LABELS: [&str; 2] = ["job", "instance"];
@@ -168,7 +168,7 @@ fn rules() -> Vec<(String, String)> {
                    - {code: \"11200\", level: error, window: 15m, threshold: 5, severity: warning}\n\
                    - {code: each, level: warning, window: 1h, threshold: 5, severity: warning}\n";
     std::fs::write(&list, entries).expect("writable");
-    let mut command = Command::new(BINARY);
+    let mut command = Command::new(binary());
     let output = command.args(["rules", "--with", "events,silence", "--thresholds"]).arg(list).output();
     let text = String::from_utf8(output.expect("the binary starts").stdout).expect("text");
     let file: Value = serde_saphyr::from_str(&text).expect("YAML");

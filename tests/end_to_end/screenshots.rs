@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use crate::support::exporter::BINARY;
+use test_support::exporter::binary;
 
 /// Each dashboard, and which of its panels have nothing to show after only an hour.
 const DASHBOARDS: [(&str, &str); 3] = [
@@ -34,7 +34,14 @@ fn dashboard(uid: &str) -> serde_json::Value {
 #[test]
 fn every_dashboard_can_be_drawn() {
     let out = TempDir::new().expect("a temporary folder");
-    let output = screenshots(&["--binary", BINARY, "--hours", "1", "--out", &out.path().display().to_string()]);
+    let output = screenshots(&[
+        "--binary",
+        &binary().display().to_string(),
+        "--hours",
+        "1",
+        "--out",
+        &out.path().display().to_string(),
+    ]);
     let (told, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{errors}");
     for (uid, empty) in DASHBOARDS {
@@ -55,7 +62,16 @@ fn a_panel_whose_query_fails_is_named() {
     panels.find(|panel| panel["title"] == "Events by level").expect("a panel")["targets"][0]["expr"] = "sum(".into();
     std::fs::write(folder.path().join("twilio-debugger-overview.json"), broken.to_string()).expect("writable");
     let path = folder.path().display().to_string();
-    let output = screenshots(&["--binary", BINARY, "--hours", "1", "--dashboards", &path, "--out", &path]);
+    let output = screenshots(&[
+        "--binary",
+        &binary().display().to_string(),
+        "--hours",
+        "1",
+        "--dashboards",
+        &path,
+        "--out",
+        &path,
+    ]);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{errors}");
     assert!(errors.starts_with("screenshots: twilio-debugger-overview: Events by level: "), "{errors}");

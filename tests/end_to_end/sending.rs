@@ -5,13 +5,13 @@ use std::process::{Command, Output};
 use axum::Router;
 use axum::routing::get;
 
-use crate::support::event::PUBLIC_URL;
-use crate::support::exporter::{BINARY, Setup};
-use crate::support::{ACCOUNT, Exporter};
+use test_support::event::PUBLIC_URL;
+use test_support::exporter::{Setup, binary};
+use test_support::{ACCOUNT, Exporter};
 
 /// Sends one event to `exporter` and expects it on the page at `metrics`.
 async fn send(exporter: &Exporter, metrics: &str, sign_url: &str) -> Output {
-    let mut command = Command::new(BINARY);
+    let mut command = Command::new(binary());
     command.arg("send").arg(format!("http://{}/twilio", exporter.webhook)).args(["--sign-url", sign_url]);
     command.args(["--account-sid", ACCOUNT, "--auth-token-file"]).arg(exporter.folder().join("token"));
     command.args(["--level", "debug", "--error-code", "12345", "--expect-counted", metrics]);

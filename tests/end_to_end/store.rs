@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::exporter::BINARY;
-use crate::support::process::{Process, free_address};
-use crate::support::random::noise;
-use crate::support::scripted::{Protocol, Scripted};
-use crate::support::{Event, Exporter, wait};
+use test_support::exporter::binary;
+use test_support::process::{Process, free_address};
+use test_support::random::noise;
+use test_support::scripted::{Protocol, Scripted};
+use test_support::{Event, Exporter, wait};
 
 const COUNTED: &str = "twilio_debugger_events_total";
 
@@ -28,7 +28,7 @@ fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
 async fn start_fails(exporter: &Exporter) -> (Option<i32>, String) {
     let listen = free_address().to_string();
     let mut process = Process::start(
-        Command::new(BINARY)
+        Command::new(binary())
             .args(["serve", "--config"])
             .arg(exporter.folder().join("config.yml"))
             .args(["--webhook.listen", &listen, "--telemetry.listen", "127.0.0.1:0", "--store.dir"])

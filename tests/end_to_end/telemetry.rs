@@ -4,8 +4,8 @@ use std::io::Read as _;
 
 use reqwest::{Method, Response};
 
-use crate::support::certificate::Certificate;
-use crate::support::{Event, Exporter, Scrape, TOKEN};
+use test_support::certificate::Certificate;
+use test_support::{Event, Exporter, Scrape, TOKEN};
 
 async fn get(exporter: &Exporter, path: &str, headers: &[(&str, &str)]) -> Response {
     send(exporter, Method::GET, path, headers).await
@@ -134,7 +134,7 @@ async fn a_web_config_guards_everything_but_health() {
 async fn the_landing_page_says_what_to_paste_and_why_requests_were_refused() {
     let urls =
         "[https://hooks.example.com/twilio, 'https://user:pass-word@b.example.com/<b>#rc=5']".replace("<b>", "b");
-    let exporter = crate::support::exporter::Setup::default().public_url(&urls).start().await;
+    let exporter = test_support::exporter::Setup::default().public_url(&urls).start().await;
     let page = async || get(&exporter, "/", &[]).await.text().await.expect("text");
     let fresh = page().await;
     for text in [

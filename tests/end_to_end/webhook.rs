@@ -8,9 +8,9 @@ mod unavailable;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::support::exporter::Setup;
-use crate::support::raw::{Answer, exchange, headers_of, request};
-use crate::support::{ACCOUNT, Event, Exporter, TOKEN};
+use test_support::exporter::Setup;
+use test_support::raw::{Answer, exchange, headers_of, request};
+use test_support::{ACCOUNT, Event, Exporter, TOKEN};
 
 #[tokio::test]
 async fn a_signed_event_is_accepted_and_counted() {

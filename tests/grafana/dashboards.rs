@@ -7,7 +7,7 @@ use std::process::Command;
 use regex::Regex;
 use serde_json::Value;
 
-use crate::queries::{self, Language, Variables, dashboards, list, panels, text};
+use test_support::queries::{self, Language, Variables, dashboards, list, panels, text};
 
 /// The newest schema that Grafana 10.2, the oldest version they are for, writes by itself. Newer ones read it.
 const SCHEMA_VERSION_MAX: u64 = 38;

@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use crate::queries::{self, Language, Query, dashboards};
+use test_support::queries::{self, Language, Query, dashboards};
 
 fn log_queries() -> Vec<Query> {
     let queries = dashboards().values().flat_map(queries::of).collect::<Vec<_>>();

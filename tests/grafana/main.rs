@@ -10,7 +10,6 @@ mod pint;
 mod prometheus;
 mod promtool;
 mod provisioning;
-mod queries;
 mod rendered;
 mod routes;
 mod rules;
@@ -19,9 +18,3 @@ mod runbooks;
 mod shapes;
 mod thresholds;
 mod vmalert;
-
-#[allow(dead_code, reason = "the tests of the binary use the rest")]
-#[path = "../end_to_end/support/process.rs"]
-mod process;
-#[path = "../end_to_end/support/wait.rs"]
-mod wait;

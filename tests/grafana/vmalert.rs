@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::bench::{Bench, tool_path, unit_tests};
-use crate::process::{Process, free_address};
+use test_support::process::{Process, free_address};
 
 #[test]
 fn vmalert_reads_every_rule_file() {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::chart::{self, HELMS};
+use test_support::chart::{self, HELMS};
 
 /// The least that renders.
 const LEAST: [&str; 3] = [

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::chart::{self, HELMS, NEWEST};
+use test_support::chart::{self, HELMS, NEWEST};
 
 #[test]
 fn every_shape_passes_a_strict_lint_by_both() {

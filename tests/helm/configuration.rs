@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::chart::{self, of_kind, rendered};
+use test_support::chart::{self, of_kind, rendered};
 use twilio_debugger_exporter::config::KEYS;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_twilio-debugger-exporter");

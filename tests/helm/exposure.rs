@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::chart;
+use test_support::chart;
 
 /// Names and port numbers of the services that lead to a port of the container.
 fn services_to<'a>(objects: &'a [Value], port: &str) -> Vec<(&'a Value, &'a Value)> {

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::chart;
 use super::rules::{every_threshold, objects_of, printed};
+use test_support::chart;
+use test_support::repository;
 
 /// The files of a folder with an extension, by name.
 fn files(folder: &Path, extension: &str) -> BTreeMap<String, String> {
@@ -25,7 +26,7 @@ fn files(folder: &Path, extension: &str) -> BTreeMap<String, String> {
 #[test]
 fn the_copies_are_equal_to_their_source() {
     for (folder, extension) in [("dashboards", "json"), ("rules", "yaml")] {
-        let source = files(&chart::root().join("grafana").join(folder), extension);
+        let source = files(&repository().join("grafana").join(folder), extension);
         let copies = files(&chart::folder().join(folder), extension);
         assert!(source.len() >= 3, "{:?}", source.keys());
         assert!(source.keys().eq(copies.keys()), "{folder}: {:?} and {:?}", source.keys(), copies.keys());
@@ -41,7 +42,7 @@ fn every_dashboard_arrives_as_it_is() {
     let objects = objects_of(&json!({
         "dashboards": {"enabled": true, "folder": "Twilio", "operator": {"enabled": true}},
     }));
-    let source = files(&chart::root().join("grafana/dashboards"), "json");
+    let source = files(&repository().join("grafana/dashboards"), "json");
     for (name, text) in &source {
         let maps: Vec<_> = objects.iter().filter_map(|object| Some((object, object["data"][name].as_str()?))).collect();
         assert_eq!(maps.len(), 1, "{name}");

@@ -5,7 +5,6 @@
 
 mod bad_input;
 mod both_helms;
-mod chart;
 mod configuration;
 mod exposure;
 mod grafana_files;

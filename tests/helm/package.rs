@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::chart::{self, HELMS, NEWEST};
+use test_support::chart::{self, HELMS, NEWEST};
 
 #[test]
 fn a_package_holds_what_a_user_needs_and_no_more() {

@@ -6,7 +6,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::chart::{self, NEWEST};
+use test_support::chart::{self, NEWEST};
+use test_support::repository;
 
 /// A finding that stays: the check, where, and why.
 struct Accepted {
@@ -102,7 +103,7 @@ fn nothing_is_found_but_what_has_a_reason() {
 
 /// How many checks passed, and which did not: check, place, and both in words.
 fn scan(folder: &std::path::Path) -> (u64, BTreeSet<(String, Place, String)>) {
-    let mut checkov = Command::new(chart::root().join(".tools/checkov/bin/python"));
+    let mut checkov = Command::new(repository().join(".tools/checkov/bin/python"));
     checkov.args(["-m", "checkov.main", "--framework", "kubernetes", "--skip-download", "--quiet", "--compact"]);
     // With findings it exits with 1.
     let output = chart::run(checkov.args(["--output", "json", "--directory"]).arg(folder), "");

@@ -5,7 +5,9 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::chart;
+use test_support::chart;
+use test_support::process::tool;
+use test_support::repository;
 
 /// What `twilio-debugger-exporter rules` prints.
 pub(crate) fn printed(arguments: &[&str]) -> Value {
@@ -25,7 +27,7 @@ pub(crate) fn objects_of(values: &Value) -> Vec<Value> {
 
 /// A list of thresholds with every window, level, severity and kind of code; and where it stands.
 pub(crate) fn every_threshold() -> (Value, String) {
-    let path = chart::root().join("tests/grafana/every-threshold.yaml");
+    let path = repository().join("tests/grafana/every-threshold.yaml");
     let text = fs::read_to_string(&path).expect("a list of thresholds");
     (chart::yaml(&text), path.to_str().expect("a path in UTF-8").to_owned())
 }
@@ -112,7 +114,7 @@ fn promtool_takes_the_rules_of_every_shape() {
         for rule in chart::of_kind(objects, "PrometheusRule") {
             let file = tempfile::NamedTempFile::new().expect("a scratch file");
             fs::write(file.path(), rule["spec"].to_string()).expect("writable");
-            let mut promtool = Command::new(chart::tool("promtool"));
+            let mut promtool = Command::new(tool("promtool"));
             let out =
                 chart::succeed(promtool.args(["check", "rules", "--lint=all", "--lint-fatal"]).arg(file.path()), "");
             assert!(out.contains("rules found"), "{}: {out}", shape.name);

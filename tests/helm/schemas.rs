@@ -5,11 +5,12 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::chart::{self, NEWEST};
+use test_support::chart::{self, NEWEST};
+use test_support::repository;
 
 /// The definitions of the operators' kinds and of the Gateway API's.
 fn definitions() -> Vec<PathBuf> {
-    let folder = chart::root().join(".tools/crds");
+    let folder = repository().join(".tools/crds");
     let files =
         std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}; run `make tools`", folder.display()));
     files.map(|entry| entry.expect("readable").path()).collect()
@@ -17,8 +18,8 @@ fn definitions() -> Vec<PathBuf> {
 
 /// What the validator says to the items: a line for each fault, and their number at the end.
 fn faults(items: &[Value]) -> Vec<String> {
-    let mut validate = Command::new(chart::root().join(".tools/kubernetes-validate/bin/python"));
-    validate.arg(chart::root().join("tests/helm/validate.py")).args(definitions());
+    let mut validate = Command::new(repository().join(".tools/kubernetes-validate/bin/python"));
+    validate.arg(repository().join("tests/helm/validate.py")).args(definitions());
     let out = chart::succeed(&mut validate, &json!(items).to_string());
     let mut lines: Vec<_> = out.lines().map(str::to_owned).collect();
     assert_eq!(lines.pop(), Some(format!("{} objects", items.len())), "{out}");

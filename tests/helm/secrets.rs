@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::chart;
+use test_support::chart;
 
 const TOKEN: &str = "0123456789abcdef-the-token";
 const KEY: &str = "Bearer the-api-key-of-otlp";

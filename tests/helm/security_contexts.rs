@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::chart;
+use test_support::chart;
 
 #[test]
 fn every_pod_is_restricted() {

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::chart::{self, NEWEST};
+use test_support::chart::{self, NEWEST};
+use test_support::repository;
 
 /// Of every shape, as the first version of the chart rendered it. There is no release yet to compare with; from the first one
 /// on, a change here means that an upgrade fails, so it is one for a new major version and its Upgrading section.
@@ -38,7 +39,7 @@ fn immutable(objects: &[Value]) -> Value {
 fn what_an_upgrade_cannot_change_is_as_it_was() {
     let now: serde_json::Map<_, _> =
         chart::rendered().iter().map(|(shape, objects)| (shape.name.clone(), immutable(objects))).collect();
-    let path = chart::root().join(SNAPSHOT);
+    let path = repository().join(SNAPSHOT);
     let text = fs::read_to_string(&path).unwrap_or_default();
     let before: Value = serde_json::from_str(&text).unwrap_or_default();
     let written = tempfile::Builder::new().suffix(".json").tempfile().and_then(|file| {

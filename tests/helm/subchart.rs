@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::chart::{self, HELMS};
+use test_support::chart::{self, HELMS};
 
 /// A chart that has ours as dependencies, under the names `twilio-debugger-exporter` and `hooks`.
 fn wrapper(folder: &Path, values: &Value) {

@@ -1,10 +1,11 @@
 //! The chart's own suites, run by helm-unittest.
 
-use super::chart;
+use test_support::chart;
+use test_support::process::tool;
 
 #[test]
 fn every_suite_passes() {
-    let mut unittest = std::process::Command::new(chart::tool("helm-unittest"));
+    let mut unittest = std::process::Command::new(tool("helm-unittest"));
     unittest.args(["--strict", "--file", "tests/*_test.yaml"]).arg(chart::folder());
     let out = chart::succeed(&mut unittest, "");
     let suites = std::fs::read_dir(chart::folder().join("tests")).expect("the chart has suites");

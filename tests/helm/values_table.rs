@@ -2,11 +2,12 @@
 
 use std::process::Command;
 
-use super::chart;
+use test_support::chart;
+use test_support::process::tool;
 
 #[test]
 fn the_readme_is_what_helm_docs_makes() {
-    let mut docs = Command::new(chart::tool("helm-docs"));
+    let mut docs = Command::new(tool("helm-docs"));
     docs.args(["--dry-run", "--sort-values-order", "file", "--log-level", "warning", "--chart-search-root"])
         .arg(chart::folder());
     let made = chart::succeed(&mut docs, "");

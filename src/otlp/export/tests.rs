@@ -3,21 +3,16 @@
 mod answers;
 mod refusals;
 
-// One scripted collector for these tests and for those of the whole binary.
-#[allow(dead_code, unreachable_pub, reason = "each of the two uses what it needs")]
-#[path = "../../../tests/end_to_end/support/scripted.rs"]
-mod scripted;
-
 use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::watch;
 
-use self::scripted::{Protocol, Scripted};
 use super::{Exporter, Patience, Settle, Stopped};
 use crate::config::{ClientTls, OtlpProtocol, OtlpSettings};
 use crate::otlp::Client;
 use crate::store::{Settlement, StoreGone, StoredEvent};
+use test_support::scripted::{Protocol, Scripted};
 
 /// Short enough for a test, long enough to be told from no wait at all.
 const SHORT: Patience = Patience {

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::{check, folder, run, write_config};
-use crate::support::event::{ACCOUNT, PUBLIC_URL, TOKEN};
+use test_support::event::{ACCOUNT, PUBLIC_URL, TOKEN};
 
 #[tokio::test]
 async fn every_command_explains_itself() {

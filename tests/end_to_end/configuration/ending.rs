@@ -3,16 +3,16 @@
 use std::process::Command;
 
 use super::folder;
-use crate::support::exporter::BINARY;
-use crate::support::process::Process;
-use crate::support::raw::{Connection, headers_of, request};
-use crate::support::{Event, Exporter, wait};
+use test_support::exporter::binary;
+use test_support::process::Process;
+use test_support::raw::{Connection, headers_of, request};
+use test_support::{Event, Exporter, wait};
 
 /// What stands on the command line was typed last.
 #[tokio::test]
 async fn a_flag_wins_over_a_variable_and_a_variable_over_the_file() {
     let exporter = Exporter::with("metrics: {codes: [11111]}\nredaction: none").start().await;
-    let shown = |page: &crate::support::Scrape| {
+    let shown = |page: &test_support::Scrape| {
         ["11111", "22222", "33333"].map(|code| page.text.contains(&format!("error_code=\"{code}\"")))
     };
     assert_eq!(shown(&exporter.metrics().await), [true, false, false]);
@@ -27,7 +27,7 @@ async fn a_flag_wins_over_a_variable_and_a_variable_over_the_file() {
 }
 
 fn serve(config: &std::path::Path, data: &std::path::Path, webhook: &str) -> Process {
-    let mut command = Command::new(BINARY);
+    let mut command = Command::new(binary());
     command
         .args(["serve", "--telemetry.listen", "127.0.0.1:0", "--webhook.listen", webhook])
         .arg("--config")
@@ -114,7 +114,7 @@ async fn sigterm_ends_within_ten_seconds_whatever_hangs() {
 /// SIGTERM in the middle of a flood: what was answered 2xx is there afterwards.
 #[tokio::test]
 async fn what_was_answered_before_sigterm_is_counted_after_it() {
-    use crate::support::post::{self, Post};
+    use test_support::post::{self, Post};
     let mut exporter = Exporter::start().await;
     let posts: Vec<Post> = (1..=3000).map(|number| Post::of(&Event::new(number, "11200"))).collect();
     let sender = tokio::spawn(post::all(exporter.webhook, posts));

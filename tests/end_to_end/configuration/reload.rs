@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::support::event::PUBLIC_URL;
-use crate::support::post::{self, Post};
-use crate::support::{ACCOUNT, Event, Exporter, TOKEN};
+use test_support::event::PUBLIC_URL;
+use test_support::post::{self, Post};
+use test_support::{ACCOUNT, Event, Exporter, TOKEN};
 
 const SUCCESSFUL: &str = "twilio_debugger_exporter_config_last_reload_successful";
 
@@ -101,14 +101,14 @@ async fn tokens_rotate_under_load_without_a_refused_event() {
     switched.store(true, Ordering::Relaxed);
     let new_key = format!("twilio_debugger_exporter_signing_key_used_total{{account_sid=\"{ACCOUNT}\",key=\"1\"}}");
     // The metric says when the old token is no longer needed: two batches later nothing old is under way.
-    crate::support::wait::until("Twilio to use the new token", || async {
+    test_support::wait::until("Twilio to use the new token", || async {
         (exporter.metrics().await.get(&new_key)? > 128.0).then_some(())
     })
     .await;
     std::fs::write(&file, with_tokens(&new_file.display().to_string())).expect("writable");
     assert_eq!(reload(&exporter).await.0, 200);
     let reached = numbers.load(Ordering::Relaxed);
-    crate::support::wait::until("load after the last reload", || async {
+    test_support::wait::until("load after the last reload", || async {
         (numbers.load(Ordering::Relaxed) > reached + 200).then_some(())
     })
     .await;

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::support::event::PUBLIC_URL;
-use crate::support::{Event, Exporter, TOKEN};
+use test_support::event::PUBLIC_URL;
+use test_support::{Event, Exporter, TOKEN};
 
 /// Whoever reads a log, a page or a metric must not be able to sign.
 #[tokio::test]

@@ -7,8 +7,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use super::feed::World;
-use crate::queries::{Kind, Language, Query, Variables};
-use crate::support::wait;
+use test_support::queries::{Kind, Language, Query, Variables};
+use test_support::wait;
 
 /// The step of a graph, in seconds.
 pub(crate) const STEP: u64 = 1;

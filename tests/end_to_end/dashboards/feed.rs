@@ -4,10 +4,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 
-use crate::support::event::PUBLIC_URL;
-use crate::support::exporter::Setup;
-use crate::support::loki::Loki;
-use crate::support::{ACCOUNT, Event, Exporter, Prometheus, Release, TOKEN};
+use test_support::event::PUBLIC_URL;
+use test_support::exporter::Setup;
+use test_support::loki::Loki;
+use test_support::{ACCOUNT, Event, Exporter, Prometheus, Release, TOKEN};
 
 /// A subaccount with a token of its own.
 pub(crate) const SUBACCOUNT: &str = "AC00000000000000000000000000000002";

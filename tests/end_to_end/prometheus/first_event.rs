@@ -1,8 +1,8 @@
 //! The first event of an error code, which is the one that matters most, and which `increase()` does not see by itself.
 
 use super::{events, increase};
-use crate::support::prometheus::with_each_release;
-use crate::support::{Event, Exporter, Prometheus, Release};
+use test_support::prometheus::with_each_release;
+use test_support::{Event, Exporter, Prometheus, Release};
 
 with_each_release!(
     a_single_first_ever_event_is_an_increase,

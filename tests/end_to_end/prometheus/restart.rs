@@ -1,8 +1,8 @@
 //! Counters over crashes, as Prometheus sees them.
 
 use super::{events, increase};
-use crate::support::prometheus::with_each_release;
-use crate::support::{Event, Exporter, Prometheus, Release};
+use test_support::prometheus::with_each_release;
+use test_support::{Event, Exporter, Prometheus, Release};
 
 with_each_release!(
     over_crashes_nothing_is_counted_twice_and_nothing_is_missing,

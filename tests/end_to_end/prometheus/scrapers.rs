@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{events, increase};
-use crate::support::exporter::Setup;
-use crate::support::prometheus::with_each_release;
-use crate::support::{Event, Exporter, Prometheus, Release, wait};
+use test_support::exporter::Setup;
+use test_support::prometheus::with_each_release;
+use test_support::{Event, Exporter, Prometheus, Release, wait};
 
 with_each_release!(
     two_replicas_both_see_the_first_event,

@@ -1,8 +1,8 @@
 //! Which key opens which account, and for which URL.
 
-use crate::support::exporter::Setup;
-use crate::support::post::{self, Post};
-use crate::support::{ACCOUNT, Event};
+use test_support::exporter::Setup;
+use test_support::post::{self, Post};
+use test_support::{ACCOUNT, Event};
 
 const PARENT: &str = "AC000000000000000000000000000000aa";
 const FIRST: &str = "AC000000000000000000000000000000b1";
@@ -153,7 +153,7 @@ async fn a_signature_opens_the_url_that_was_signed() {
         for target in ["/one", "/two", "/two?k=a%20b", "/two?k=a+b", "/"] {
             number += 1;
             let event = Event::new(number, "11200");
-            let signature = event.signature_for(signed, crate::support::TOKEN);
+            let signature = event.signature_for(signed, test_support::TOKEN);
             let post = Post { target: target.to_owned(), ..Post::signed(&event, signature) };
             let status = if opened.contains(&target) { 204 } else { 403 };
             assert_eq!(post::all(exporter.webhook, vec![post]).await, [Some(status)], "{signed} at {target}");

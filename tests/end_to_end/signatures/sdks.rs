@@ -8,12 +8,12 @@ use base64::engine::general_purpose::STANDARD;
 use fastrand::Rng;
 use serde_json::Value;
 
-use crate::support::event::PUBLIC_URL;
-use crate::support::exporter::Setup;
-use crate::support::post::{self, Post, form_of};
-use crate::support::random;
-use crate::support::sdk::{Sdk, Signed};
-use crate::support::{ACCOUNT, Event, Exporter, TOKEN};
+use test_support::event::PUBLIC_URL;
+use test_support::exporter::Setup;
+use test_support::post::{self, Post, form_of};
+use test_support::random;
+use test_support::sdk::{Sdk, Signed};
+use test_support::{ACCOUNT, Event, Exporter, TOKEN};
 
 /// The account of the sample in Twilio's documentation.
 const DOCUMENTED_ACCOUNT: &str = "ACxxxxxxxxxxxxxxxxxxxxxxxx";

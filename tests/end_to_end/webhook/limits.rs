@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::support::post::{self, Post};
-use crate::support::raw::{Connection, exchange, headers_of, request};
-use crate::support::{Event, Exporter};
+use test_support::post::{self, Post};
+use test_support::raw::{Connection, exchange, headers_of, request};
+use test_support::{Event, Exporter};
 
 /// Above the request line and the four headers of a genuine request.
 const HEADER_BYTES_MAX: usize = 16 * 1024;

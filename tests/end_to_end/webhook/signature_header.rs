@@ -3,8 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
-use crate::support::raw::{exchange, headers_of, request};
-use crate::support::{Event, Exporter};
+use test_support::raw::{exchange, headers_of, request};
+use test_support::{Event, Exporter};
 
 /// A signature with several spellings would be several signatures to whoever remembers them as text.
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! TLS on the webhook listener, for those without a proxy.
 
-use crate::support::certificate::Certificate;
-use crate::support::raw::{Connection, headers_of, request};
-use crate::support::{Event, Exporter, wait};
+use test_support::certificate::Certificate;
+use test_support::raw::{Connection, headers_of, request};
+use test_support::{Event, Exporter, wait};
 
 async fn post(exporter: &Exporter, client: &reqwest::Client, event: &Event) -> Result<u16, reqwest::Error> {
     let post = client

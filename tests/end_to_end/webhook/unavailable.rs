@@ -1,9 +1,9 @@
 //! What cannot be stored now is refused with 503, so that nobody believes it safe.
 
-use crate::support::post::{self, Post};
-use crate::support::random::noise;
-use crate::support::raw::{Connection, headers_of, request};
-use crate::support::{Event, Exporter};
+use test_support::post::{self, Post};
+use test_support::random::noise;
+use test_support::raw::{Connection, headers_of, request};
+use test_support::{Event, Exporter};
 
 /// The store is bounded: with the collector gone for days it must refuse, and say so, rather than fill the disk or drop.
 #[tokio::test]

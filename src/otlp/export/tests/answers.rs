@@ -10,8 +10,8 @@ use tonic::Code;
 
 use super::super::super::Client;
 use super::super::{Exporter, Patience, Stopped};
-use super::scripted::{Protocol, Received, Reply, Scripted};
 use super::{Ledger, SHORT, events, export, export_until, settings, sid};
+use test_support::scripted::{Protocol, Received, Reply, Scripted};
 
 /// Answers `reply` to the first `times` requests and takes the others.
 fn at_first(times: usize, reply: Reply) -> impl Fn(&Received) -> Reply + Send + Sync + 'static {

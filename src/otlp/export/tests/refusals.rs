@@ -3,8 +3,8 @@
 use prost::Message as _;
 use tonic::Code;
 
-use super::scripted::{Protocol, Received, Reply, Scripted};
 use super::{events, export, settings, sid};
+use test_support::scripted::{Protocol, Received, Reply, Scripted};
 
 /// One record that the collector will never take must not stop the others, nor take them along.
 #[tokio::test]

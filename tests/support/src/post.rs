@@ -6,40 +6,40 @@ use std::sync::{Arc, Mutex};
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use tokio::task::JoinSet;
 
-use super::event::Event;
+use crate::event::Event;
 
 /// The connections that [`all`] keeps open.
-pub(crate) const CONNECTIONS: usize = 32;
+pub const CONNECTIONS: usize = 32;
 
 /// One request to the webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Post {
+pub struct Post {
     /// Path and query.
-    pub(crate) target: String,
-    pub(crate) signature: String,
-    pub(crate) body: String,
+    pub target: String,
+    pub signature: String,
+    pub body: String,
 }
 
 impl Post {
     /// A signed event.
-    pub(crate) fn of(event: &Event) -> Self {
+    pub fn of(event: &Event) -> Self {
         Self::signed(event, event.signature())
     }
 
     /// An event under any signature.
-    pub(crate) fn signed(event: &Event, signature: String) -> Self {
+    pub fn signed(event: &Event, signature: String) -> Self {
         Self { target: "/twilio".to_owned(), signature, body: event.body() }
     }
 }
 
 /// A form of any bytes.
-pub(crate) fn form_of(fields: &[(Vec<u8>, Vec<u8>)]) -> String {
+pub fn form_of(fields: &[(Vec<u8>, Vec<u8>)]) -> String {
     let encode = |bytes: &[u8]| percent_encode(bytes, NON_ALPHANUMERIC).to_string();
     fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect::<Vec<_>>().join("&")
 }
 
 /// Posts all of them, [`CONNECTIONS`] at a time; the statuses in the same order, none where there was no answer.
-pub(crate) async fn all(webhook: SocketAddr, posts: Vec<Post>) -> Vec<Option<u16>> {
+pub async fn all(webhook: SocketAddr, posts: Vec<Post>) -> Vec<Option<u16>> {
     let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
     let client = client.build().expect("a client");
     let count = posts.len();

@@ -6,21 +6,33 @@ use std::process::{Command, ExitStatus};
 
 use tempfile::TempDir;
 
-use super::event::{ACCOUNT, Event, PUBLIC_URL, TOKEN};
-use super::process::{Process, free_address};
-use super::scrape::Scrape;
-use super::wait;
+use crate::event::{ACCOUNT, Event, PUBLIC_URL, TOKEN};
+use crate::process::{Process, free_address};
+use crate::scrape::Scrape;
+use crate::wait;
 
 /// The binary under test.
-pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_twilio-debugger-exporter");
+///
+/// Cargo tells integration tests where it is, since 1.94 also while they run. A test that something else starts, a debugger say, is in
+/// `deps/` below it.
+pub fn binary() -> PathBuf {
+    const NAME: &str = "twilio-debugger-exporter";
+    std::env::var_os(format!("CARGO_BIN_EXE_{NAME}")).map_or_else(
+        || {
+            let test = std::env::current_exe().expect("a program knows where it is");
+            test.ancestors().nth(2).expect("cargo builds tests in target/debug/deps").join(NAME)
+        },
+        PathBuf::from,
+    )
+}
 
 /// A running exporter and where it is.
 #[derive(Debug)]
-pub(crate) struct Exporter {
-    pub(crate) process: Process,
-    pub(crate) webhook: SocketAddr,
-    pub(crate) telemetry: SocketAddr,
-    pub(crate) client: reqwest::Client,
+pub struct Exporter {
+    pub process: Process,
+    pub webhook: SocketAddr,
+    pub telemetry: SocketAddr,
+    pub client: reqwest::Client,
     dir: TempDir,
     launch: Launch,
 }
@@ -35,7 +47,7 @@ struct Launch {
 
 /// What an exporter is started with.
 #[derive(Debug, Default)]
-pub(crate) struct Setup {
+pub struct Setup {
     sections: String,
     webhook_host: Option<String>,
     telemetry_host: Option<String>,
@@ -47,19 +59,19 @@ pub(crate) struct Setup {
 
 impl Setup {
     /// Writes a file into the exporter's folder, whose path stands in every YAML text as `DIR`.
-    pub(crate) fn file(mut self, name: &str, content: &str) -> Self {
+    pub fn file(mut self, name: &str, content: &str) -> Self {
         self.files.push((name.to_owned(), content.to_owned()));
         self
     }
 
     /// Replaces the public URL, or lists several: the YAML of the value.
-    pub(crate) fn public_url(mut self, yaml: &str) -> Self {
+    pub fn public_url(mut self, yaml: &str) -> Self {
         self.public_url = Some(yaml.to_owned());
         self
     }
 
     /// Replaces the accounts. Each has its own tokens, which are written to files.
-    pub(crate) fn accounts(mut self, accounts: &[(&str, &[&str])]) -> Self {
+    pub fn accounts(mut self, accounts: &[(&str, &[&str])]) -> Self {
         let mut entries = Vec::new();
         for (account, (sid, tokens)) in accounts.iter().enumerate() {
             let names: Vec<_> = (0..tokens.len()).map(|token| format!("token-{account}-{token}")).collect();
@@ -72,39 +84,39 @@ impl Setup {
     }
 
     /// Adds YAML at the top level; sections that the harness writes itself (`public_url`, `accounts`) cannot be repeated.
-    pub(crate) fn yaml(mut self, yaml: &str) -> Self {
+    pub fn yaml(mut self, yaml: &str) -> Self {
         self.sections.push_str(yaml);
         self.sections.push('\n');
         self
     }
 
     /// Lets the telemetry listener listen on another host, such as one that a network namespace reaches.
-    pub(crate) fn telemetry_host(mut self, host: &str) -> Self {
+    pub fn telemetry_host(mut self, host: &str) -> Self {
         self.telemetry_host = Some(host.to_owned());
         self
     }
 
     /// Puts the data directory on a disk of its own, of so many MiB. It is mounted where only the exporter sees it, and ends with
     /// it; [`Exporter::data`] leads there through `/proc`.
-    pub(crate) fn tmpfs_mib(mut self, mib: u32) -> Self {
+    pub fn tmpfs_mib(mut self, mib: u32) -> Self {
         self.launch.tmpfs_mib = Some(mib);
         self
     }
 
     /// Adds a flag.
-    pub(crate) fn flag(mut self, name: &str, value: &str) -> Self {
+    pub fn flag(mut self, name: &str, value: &str) -> Self {
         self.launch.flags.extend([name.to_owned(), value.to_owned()]);
         self
     }
 
     /// Sets a variable of the exporter's environment.
-    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
         self.launch.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// Starts the exporter and waits until it listens.
-    pub(crate) async fn start(self) -> Exporter {
+    pub async fn start(self) -> Exporter {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let address = |host: Option<String>| {
             let free = free_address();
@@ -138,13 +150,13 @@ impl Setup {
 fn spawn(dir: &Path, webhook: SocketAddr, telemetry: SocketAddr, launch: &Launch) -> Process {
     let data = dir.join("data");
     let mut command = match launch.tmpfs_mib {
-        None => Command::new(BINARY),
+        None => Command::new(binary()),
         Some(mib) => {
             std::fs::create_dir_all(&data).expect("writable");
             let mount = format!("mount -t tmpfs -o size={mib}m,mode=0700 tmpfs \"$0\" && exec \"$@\"");
             let mut command = Command::new("unshare");
             // A user who is not root is root in a namespace of his own.
-            command.args(["--map-root-user", "--mount", "sh", "-c", &mount]).arg(&data).arg(BINARY);
+            command.args(["--map-root-user", "--mount", "sh", "-c", &mount]).arg(&data).arg(binary());
             command
         }
     };
@@ -161,12 +173,12 @@ fn spawn(dir: &Path, webhook: SocketAddr, telemetry: SocketAddr, launch: &Launch
 
 impl Exporter {
     /// An exporter with the defaults.
-    pub(crate) async fn start() -> Self {
+    pub async fn start() -> Self {
         Setup::default().start().await
     }
 
     /// An exporter with settings of its own.
-    pub(crate) fn with(yaml: &str) -> Setup {
+    pub fn with(yaml: &str) -> Setup {
         Setup::default().yaml(yaml)
     }
 
@@ -175,7 +187,7 @@ impl Exporter {
     }
 
     /// The data directory.
-    pub(crate) fn data(&self) -> PathBuf {
+    pub fn data(&self) -> PathBuf {
         let data = self.dir.path().join("data");
         match self.launch.tmpfs_mib {
             None => data,
@@ -184,29 +196,29 @@ impl Exporter {
     }
 
     /// The folder of its configuration file, `config.yml`, and its token file, `token`.
-    pub(crate) fn folder(&self) -> &Path {
+    pub fn folder(&self) -> &Path {
         self.dir.path()
     }
 
     /// Starts it again on the same ports and data, after [`Process::kill`] or [`Self::terminate`].
-    pub(crate) async fn start_again(&mut self) {
+    pub async fn start_again(&mut self) {
         self.process = spawn(self.dir.path(), self.webhook, self.telemetry, &self.launch);
         self.listens().await;
     }
 
     /// Ends it as an operator would, and gives its exit status.
-    pub(crate) async fn terminate(&mut self) -> ExitStatus {
+    pub async fn terminate(&mut self) -> ExitStatus {
         self.process.signal("TERM");
         self.process.ended().await
     }
 
     /// Posts a signed event; the status, or none when there was no answer.
-    pub(crate) async fn post(&self, event: &Event) -> Option<u16> {
+    pub async fn post(&self, event: &Event) -> Option<u16> {
         self.post_signed(event, &event.signature()).await
     }
 
     /// Posts an event under any signature.
-    pub(crate) async fn post_signed(&self, event: &Event, signature: &str) -> Option<u16> {
+    pub async fn post_signed(&self, event: &Event, signature: &str) -> Option<u16> {
         let answer = self
             .client
             .post(format!("http://{}/twilio", self.webhook))
@@ -219,25 +231,25 @@ impl Exporter {
     }
 
     /// How many requests have been refused for a reason.
-    pub(crate) async fn refused(&self, reason: &str) -> f64 {
+    pub async fn refused(&self, reason: &str) -> f64 {
         let series = format!("twilio_debugger_exporter_rejected_total{{reason=\"{reason}\"}}");
         self.metrics().await.get(&series).unwrap_or_else(|| panic!("no {series}"))
     }
 
     /// The metrics page as a person sees it.
-    pub(crate) async fn metrics(&self) -> Scrape {
+    pub async fn metrics(&self) -> Scrape {
         self.try_metrics().await.expect("the telemetry listener answers")
     }
 
     /// The metrics page; none when there was no answer.
-    pub(crate) async fn try_metrics(&self) -> Option<Scrape> {
+    pub async fn try_metrics(&self) -> Option<Scrape> {
         let answer = self.client.get(format!("http://{}/metrics", self.telemetry)).send().await.ok()?;
         assert_eq!(answer.status(), 200);
         Some(Scrape::parse(&answer.text().await.ok()?))
     }
 
     /// Waits until a series has a value.
-    pub(crate) async fn metric_is(&self, series: &str, value: f64) {
+    pub async fn metric_is(&self, series: &str, value: f64) {
         wait::until(&format!("{series} to be {value}"), || async {
             let found = self.try_metrics().await?.get(series);
             (found == Some(value)).then_some(())

@@ -3,10 +3,10 @@
 use fastrand::Rng;
 use serde_json::{Value, json};
 
-use super::event::{ACCOUNT, Event};
+use crate::event::{ACCOUNT, Event};
 
 /// A generator with a seed that the test prints; `SEED` repeats a run.
-pub(crate) fn rng() -> Rng {
+pub fn rng() -> Rng {
     let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
     // On standard error, which the test run keeps and shows with a failure.
     eprintln!("SEED={seed}");
@@ -14,12 +14,12 @@ pub(crate) fn rng() -> Rng {
 }
 
 /// Text that stays as large as it is however it is compressed.
-pub(crate) fn noise(bytes: usize) -> String {
+pub fn noise(bytes: usize) -> String {
     std::iter::repeat_with(fastrand::alphanumeric).take(bytes).collect()
 }
 
 /// A genuine event whose texts are anything, with unknown, repeated and empty fields, in any order.
-pub(crate) fn event(rng: &mut Rng, number: u64) -> Event {
+pub fn event(rng: &mut Rng, number: u64) -> Event {
     let codes = [json!("11200"), json!(30007), json!("63052"), Value::Null, json!("no code")];
     let payload = json!({
         "resource_sid": format!("CA{number:032x}"),

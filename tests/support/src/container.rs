@@ -10,45 +10,45 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::image::Image;
-use super::namespace::Namespace;
-use super::process::{Process, tool};
+use crate::image::Image;
+use crate::namespace::Namespace;
+use crate::process::{Process, tool};
 
 /// The user that the image names.
-pub(crate) const USER: u32 = 65532;
+pub const USER: u32 = 65532;
 
 /// A folder or a file of this machine that the container sees.
 #[derive(Debug, Clone)]
-pub(crate) struct Mount {
-    pub(crate) from: PathBuf,
-    pub(crate) to: String,
-    pub(crate) read_only: bool,
+pub struct Mount {
+    pub from: PathBuf,
+    pub to: String,
+    pub read_only: bool,
 }
 
 /// How a container is started. The root is read-only, every capability is dropped and none can be gained, the seccomp filter is the
 /// one that engines apply by default.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Launch {
+pub struct Launch {
     /// What follows the image's entry point.
-    pub(crate) arguments: Vec<String>,
+    pub arguments: Vec<String>,
     /// Added to the image's environment, which it wins over.
-    pub(crate) environment: Vec<(String, String)>,
-    pub(crate) mounts: Vec<Mount>,
-    pub(crate) groups: Vec<u32>,
-    pub(crate) memory_bytes: Option<u64>,
+    pub environment: Vec<(String, String)>,
+    pub mounts: Vec<Mount>,
+    pub groups: Vec<u32>,
+    pub memory_bytes: Option<u64>,
 }
 
 /// A running container, in a network of its own.
 #[derive(Debug)]
-pub(crate) struct Container {
-    pub(crate) process: Process,
+pub struct Container {
+    pub process: Process,
     id: String,
     folder: TempDir,
 }
 
 impl Container {
     /// Starts the image's entry point in `network`.
-    pub(crate) fn start(network: &Namespace, launch: &Launch) -> Self {
+    pub fn start(network: &Namespace, launch: &Launch) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let id = format!("exporter-test-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let image = Image::get();
@@ -70,12 +70,12 @@ impl Container {
     }
 
     /// Runs a command inside, beside what runs there.
-    pub(crate) fn exec(&self, arguments: &[&str]) -> Output {
+    pub fn exec(&self, arguments: &[&str]) -> Output {
         runc(self.folder.path()).args(["exec", &self.id]).args(arguments).output().expect("runc starts")
     }
 
     /// A line of `/proc/PID/status` of its first process, as this machine sees it.
-    pub(crate) fn status(&self, name: &str) -> String {
+    pub fn status(&self, name: &str) -> String {
         let state = runc(self.folder.path()).args(["state", &self.id]).output().expect("runc starts");
         let state: Value = serde_json::from_slice(&state.stdout).expect("the state is JSON");
         let status = std::fs::read_to_string(format!("/proc/{}/status", state["pid"])).expect("it runs");

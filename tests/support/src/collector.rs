@@ -8,13 +8,13 @@ use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::process::{Process, free_address, tool};
-use super::scripted::Protocol;
-use super::wait;
+use crate::process::{Process, free_address, tool};
+use crate::scripted::Protocol;
+use crate::wait;
 
 /// A running collector.
 #[derive(Debug)]
-pub(crate) struct Collector {
+pub struct Collector {
     dir: TempDir,
     grpc: SocketAddr,
     http: SocketAddr,
@@ -24,12 +24,12 @@ pub(crate) struct Collector {
 
 impl Collector {
     /// A collector in plain text.
-    pub(crate) async fn start() -> Self {
+    pub async fn start() -> Self {
         Self::start_with("", "http", Ipv4Addr::LOCALHOST, &[]).await
     }
 
     /// A collector with TLS that asks every client for a certificate.
-    pub(crate) async fn start_with_tls() -> Self {
+    pub async fn start_with_tls() -> Self {
         Self::start_with(
             ", tls: {cert_file: DIR/server.pem, key_file: DIR/server.key, client_ca_file: DIR/ca.pem}",
             "https",
@@ -40,7 +40,7 @@ impl Collector {
     }
 
     /// A collector with TLS at another address of this machine, whose certificate is for `names`.
-    pub(crate) async fn start_named(host: Ipv4Addr, names: &[&str]) -> Self {
+    pub async fn start_named(host: Ipv4Addr, names: &[&str]) -> Self {
         Self::start_with(", tls: {cert_file: DIR/server.pem, key_file: DIR/server.key}", "https", host, names).await
     }
 
@@ -73,33 +73,33 @@ service:
     }
 
     /// The endpoint as the configuration has it.
-    pub(crate) fn endpoint(&self, protocol: Protocol) -> String {
+    pub fn endpoint(&self, protocol: Protocol) -> String {
         self.endpoint_at(&self.grpc.ip().to_string(), protocol)
     }
 
     /// The endpoint under a name.
-    pub(crate) fn endpoint_at(&self, name: &str, protocol: Protocol) -> String {
+    pub fn endpoint_at(&self, name: &str, protocol: Protocol) -> String {
         let address = if protocol == Protocol::Grpc { self.grpc } else { self.http };
         format!("{}://{name}:{}", self.scheme, address.port())
     }
 
     /// A file made for it: `ca.pem`, and `client.pem` with `client.key`.
-    pub(crate) fn file(&self, name: &str) -> PathBuf {
+    pub fn file(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     /// The log records so far, each an object with its `resource`, its `scope` and itself as `record`.
-    pub(crate) fn records(&self) -> Vec<Value> {
+    pub fn records(&self) -> Vec<Value> {
         self.entries("logs.json", ["resourceLogs", "scopeLogs", "logRecords"])
     }
 
     /// The spans so far, in the same form.
-    pub(crate) fn spans(&self) -> Vec<Value> {
+    pub fn spans(&self) -> Vec<Value> {
         self.entries("traces.json", ["resourceSpans", "scopeSpans", "spans"])
     }
 
     /// Waits until there are so many log records.
-    pub(crate) async fn has_records(&self, count: usize) -> Vec<Value> {
+    pub async fn has_records(&self, count: usize) -> Vec<Value> {
         wait::until(&format!("{count} records in the collector's file"), || async {
             Some(self.records()).filter(|records| records.len() >= count)
         })
@@ -129,7 +129,7 @@ fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
 }
 
 /// The attributes of a record, a span or a resource, as an object.
-pub(crate) fn attributes(value: &Value) -> Value {
+pub fn attributes(value: &Value) -> Value {
     let attributes = list(value, "attributes").iter();
     let plain = |value: &Value| value.as_object().and_then(|value| value.values().next().cloned()).unwrap_or_default();
     attributes.map(|one| (one["key"].as_str().expect("a key").to_owned(), plain(&one["value"]))).collect()

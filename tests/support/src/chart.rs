@@ -8,46 +8,42 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
+use crate::process::tool;
+use crate::repository;
+
 /// Both lines of Helm that are in use.
-pub(crate) const HELMS: [&str; 2] = ["helm3", "helm4"];
+pub const HELMS: [&str; 2] = ["helm3", "helm4"];
 
 /// The release that is rendered.
-pub(crate) const RELEASE: &str = "release";
+pub const RELEASE: &str = "release";
 
 /// The newest Kubernetes whose schemas are there; the chart sets no upper bound.
-pub(crate) const NEWEST: &str = "1.37";
+pub const NEWEST: &str = "1.37";
 
 /// One of the chart's `ci/*-values.yaml`.
 #[derive(Debug, Clone)]
-pub(crate) struct Shape {
-    pub(crate) name: String,
-    pub(crate) values: PathBuf,
+pub struct Shape {
+    pub name: String,
+    pub values: PathBuf,
 }
 
-pub(crate) fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-pub(crate) fn folder() -> PathBuf {
-    root().join("helm/twilio-debugger-exporter")
-}
-
-pub(crate) fn tool(name: &str) -> PathBuf {
-    root().join(".tools/bin").join(name)
+/// Where the chart is.
+pub fn folder() -> PathBuf {
+    repository().join("helm/twilio-debugger-exporter")
 }
 
 /// A file of the chart.
-pub(crate) fn file(path: &str) -> String {
+pub fn file(path: &str) -> String {
     fs::read_to_string(folder().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// The only document of a YAML text.
-pub(crate) fn yaml(text: &str) -> Value {
+pub fn yaml(text: &str) -> Value {
     serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
 /// Every shape, by name.
-pub(crate) fn shapes() -> Vec<Shape> {
+pub fn shapes() -> Vec<Shape> {
     let entries = fs::read_dir(folder().join("ci")).expect("the chart has shapes");
     let mut shapes: Vec<_> = entries
         .map(|entry| entry.expect("readable").path())
@@ -62,7 +58,7 @@ pub(crate) fn shapes() -> Vec<Shape> {
 }
 
 /// The oldest Kubernetes that Chart.yaml allows, as 1.27.
-pub(crate) fn oldest() -> String {
+pub fn oldest() -> String {
     let chart = yaml(&file("Chart.yaml"));
     let allowed = chart["kubeVersion"].as_str().expect("kubeVersion is set");
     let version = allowed.strip_prefix(">=").and_then(|rest| rest.strip_suffix(".0-0"));
@@ -70,7 +66,7 @@ pub(crate) fn oldest() -> String {
 }
 
 /// Helm, without settings, repositories and plugins of the machine.
-pub(crate) fn helm(program: &str) -> Command {
+pub fn helm(program: &str) -> Command {
     static HOME: OnceLock<tempfile::TempDir> = OnceLock::new();
     let home = HOME.get_or_init(|| tempfile::tempdir().expect("a scratch folder")).path();
     let mut command = Command::new(tool(program));
@@ -82,7 +78,7 @@ pub(crate) fn helm(program: &str) -> Command {
 }
 
 /// Runs `command` with `input`, and gives what it wrote.
-pub(crate) fn run(command: &mut Command, input: &str) -> Output {
+pub fn run(command: &mut Command, input: &str) -> Output {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child =
         command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}; run `make tools`"));
@@ -97,7 +93,7 @@ pub(crate) fn run(command: &mut Command, input: &str) -> Output {
 }
 
 /// Runs `command`, which must succeed, and gives its standard output.
-pub(crate) fn succeed(command: &mut Command, input: &str) -> String {
+pub fn succeed(command: &mut Command, input: &str) -> String {
     let output = run(command, input);
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{command:?}: {}\n{out}\n{err}", output.status);
@@ -105,7 +101,7 @@ pub(crate) fn succeed(command: &mut Command, input: &str) -> String {
 }
 
 /// `helm template` of a chart with further arguments: the manifest, or what it said.
-pub(crate) fn template(program: &str, chart: &Path, arguments: &[&str]) -> Result<String, String> {
+pub fn template(program: &str, chart: &Path, arguments: &[&str]) -> Result<String, String> {
     let mut command = helm(program);
     command.args(["template", RELEASE]).arg(chart).args(["--namespace", "twilio"]).args(arguments);
     let output = run(&mut command, "");
@@ -117,28 +113,28 @@ pub(crate) fn template(program: &str, chart: &Path, arguments: &[&str]) -> Resul
 }
 
 /// The manifest of a shape for a version of Kubernetes.
-pub(crate) fn manifest(program: &str, shape: &Shape, kubernetes: &str, more: &[&str]) -> String {
+pub fn manifest(program: &str, shape: &Shape, kubernetes: &str, more: &[&str]) -> String {
     let values = shape.values.to_str().expect("a path in UTF-8");
     let arguments = [&["--values", values, "--kube-version", kubernetes], more].concat();
     template(program, &folder(), &arguments).unwrap_or_else(|error| panic!("{program}, {}: {error}", shape.name))
 }
 
 /// The objects of a manifest.
-pub(crate) fn objects(manifest: &str) -> Vec<Value> {
+pub fn objects(manifest: &str) -> Vec<Value> {
     let documents: Vec<Value> =
         serde_saphyr::from_multiple(manifest).unwrap_or_else(|error| panic!("{error}\n{manifest}"));
     documents.into_iter().filter(|object| !object.is_null()).collect()
 }
 
 /// The objects that the least values give, with further `--set` values.
-pub(crate) fn objects_with(set: &[&str]) -> Vec<Value> {
+pub fn objects_with(set: &[&str]) -> Vec<Value> {
     let default = shapes().into_iter().find(|shape| shape.name == "default").expect("a default shape");
     let arguments: Vec<_> = set.iter().flat_map(|value| ["--set", value]).collect();
     objects(&manifest("helm4", &default, NEWEST, &arguments))
 }
 
 /// The objects of every shape, rendered once.
-pub(crate) fn rendered() -> &'static [(Shape, Vec<Value>)] {
+pub fn rendered() -> &'static [(Shape, Vec<Value>)] {
     static RENDERED: OnceLock<Vec<(Shape, Vec<Value>)>> = OnceLock::new();
     RENDERED.get_or_init(|| {
         in_parallel(shapes(), |shape| {
@@ -149,7 +145,7 @@ pub(crate) fn rendered() -> &'static [(Shape, Vec<Value>)] {
 }
 
 /// Does `work` for every item on threads, which is mostly waiting for other programs, and keeps the order.
-pub(crate) fn in_parallel<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+pub fn in_parallel<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
     std::thread::scope(|scope| {
         let work = &work;
         let threads: Vec<_> = items.into_iter().map(|item| scope.spawn(move || work(item))).collect();
@@ -158,28 +154,28 @@ pub(crate) fn in_parallel<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R
 }
 
 /// Kind and name, for messages.
-pub(crate) fn title(object: &Value) -> String {
+pub fn title(object: &Value) -> String {
     format!("{} {}", kind(object), object["metadata"]["name"].as_str().unwrap_or_default())
 }
 
-pub(crate) fn kind(object: &Value) -> &str {
+pub fn kind(object: &Value) -> &str {
     object["kind"].as_str().unwrap_or_default()
 }
 
 /// The objects of a kind.
-pub(crate) fn of_kind<'a>(objects: &'a [Value], wanted: &str) -> Vec<&'a Value> {
+pub fn of_kind<'a>(objects: &'a [Value], wanted: &str) -> Vec<&'a Value> {
     objects.iter().filter(|object| kind(object) == wanted).collect()
 }
 
 /// The StatefulSet or the Deployment.
-pub(crate) fn workload(objects: &[Value]) -> &Value {
+pub fn workload(objects: &[Value]) -> &Value {
     let found: Vec<_> = objects.iter().filter(|object| ["StatefulSet", "Deployment"].contains(&kind(object))).collect();
     assert_eq!(found.len(), 1, "one workload");
     found[0]
 }
 
 /// The spec of every pod: the workload's, and the one of `helm test`.
-pub(crate) fn pod_specs(objects: &[Value]) -> Vec<(String, &Value)> {
+pub fn pod_specs(objects: &[Value]) -> Vec<(String, &Value)> {
     let specs = objects.iter().filter_map(|object| match kind(object) {
         "StatefulSet" | "Deployment" => Some((title(object), &object["spec"]["template"]["spec"])),
         "Pod" => Some((title(object), &object["spec"])),
@@ -189,7 +185,7 @@ pub(crate) fn pod_specs(objects: &[Value]) -> Vec<(String, &Value)> {
 }
 
 /// Every value inside `value`, itself included, with the way to it.
-pub(crate) fn walk<'a>(value: &'a Value, way: &str, visit: &mut impl FnMut(&str, &'a Value)) {
+pub fn walk<'a>(value: &'a Value, way: &str, visit: &mut impl FnMut(&str, &'a Value)) {
     visit(way, value);
     match value {
         Value::Object(fields) => {

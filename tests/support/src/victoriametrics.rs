@@ -5,15 +5,15 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::alertmanager::Alertmanager;
-use super::exporter::Exporter;
-use super::process::{Process, free_address, tool};
-use super::scrape::Scrape;
-use super::wait;
+use crate::alertmanager::Alertmanager;
+use crate::exporter::Exporter;
+use crate::process::{Process, free_address, tool};
+use crate::scrape::Scrape;
+use crate::wait;
 
 /// Both, every second.
 #[derive(Debug)]
-pub(crate) struct VictoriaMetrics {
+pub struct VictoriaMetrics {
     vmalert: SocketAddr,
     client: reqwest::Client,
     _processes: [Process; 2],
@@ -22,7 +22,7 @@ pub(crate) struct VictoriaMetrics {
 
 impl VictoriaMetrics {
     /// Starts them and waits until every rule has been evaluated.
-    pub(crate) async fn scraping(exporter: &Exporter, rules: &str, alertmanager: &Alertmanager) -> Self {
+    pub async fn scraping(exporter: &Exporter, rules: &str, alertmanager: &Alertmanager) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let (database_address, vmalert_address) = (free_address(), free_address());
         let config = format!(
@@ -67,7 +67,7 @@ impl VictoriaMetrics {
     }
 
     /// Waits until every rule group has been evaluated some more times, none of them in vain.
-    pub(crate) async fn evaluations(&self, more: u32) {
+    pub async fn evaluations(&self, more: u32) {
         let before = Scrape::parse(&self.page("/metrics").await);
         wait::until("evaluations", || async {
             let now = Scrape::parse(&self.page("/metrics").await);
@@ -78,7 +78,7 @@ impl VictoriaMetrics {
     }
 
     /// Every alert that is pending or firing.
-    pub(crate) async fn alerts(&self) -> Vec<serde_json::Value> {
+    pub async fn alerts(&self) -> Vec<serde_json::Value> {
         let body: serde_json::Value = serde_json::from_str(&self.page("/api/v1/alerts").await).expect("JSON");
         body["data"]["alerts"].as_array().unwrap_or_else(|| panic!("no list: {body}")).clone()
     }

@@ -7,22 +7,22 @@ use std::net::Ipv4Addr;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::process::tool;
+use crate::process::tool;
 
 /// A namespace joined to ours by a veth pair; gone with the value.
 #[derive(Debug)]
-pub(crate) struct Namespace {
+pub struct Namespace {
     name: String,
     link: String,
     /// Our end: where the namespace finds what listens on all our addresses.
-    pub(crate) outside: Ipv4Addr,
+    pub outside: Ipv4Addr,
     /// The namespace's end: where we find what listens in it, and whom our listeners see coming.
-    pub(crate) inside: Ipv4Addr,
+    pub inside: Ipv4Addr,
 }
 
 impl Namespace {
     /// Makes one; panics with a sentence where that is not allowed.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let process = std::process::id();
@@ -47,7 +47,7 @@ impl Namespace {
     }
 
     /// A command that runs `program` inside; killing it kills the program.
-    pub(crate) fn command(&self, program: &std::path::Path) -> Command {
+    pub fn command(&self, program: &std::path::Path) -> Command {
         let mut command = Command::new(tool("ip"));
         command.args(["netns", "exec", &self.name]).arg(program);
         command
@@ -56,7 +56,7 @@ impl Namespace {
 
 impl Namespace {
     /// Where the kernel's handle of it is, for programs that enter it by themselves.
-    pub(crate) fn path(&self) -> std::path::PathBuf {
+    pub fn path(&self) -> std::path::PathBuf {
         std::path::Path::new("/run/netns").join(&self.name)
     }
 }

@@ -1,21 +1,21 @@
 //! A disk that fails when it is told to.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::exporter::Setup;
+use crate::exporter::Setup;
 
 /// A library that stands between the exporter and the kernel, and the folder it takes its orders from.
 #[derive(Debug)]
-pub(crate) struct Faults(TempDir);
+pub struct Faults(TempDir);
 
 impl Faults {
     /// Compiles the library.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let source = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/end_to_end/support/shim.c");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("shim.c");
         let library = dir.path().join("shim.so");
         let status = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source).status();
         assert!(status.expect("a C compiler, which the store needs anyway").success());
@@ -23,18 +23,18 @@ impl Faults {
     }
 
     /// Lets an exporter run on this disk.
-    pub(crate) fn under(&self, setup: Setup) -> Setup {
+    pub fn under(&self, setup: Setup) -> Setup {
         let path = |name: &str| self.0.path().join(name).display().to_string();
         setup.variable("LD_PRELOAD", &path("shim.so")).variable("FAULTS", &path(""))
     }
 
     /// From now on `fault` happens: `fail-sync`, `slow-sync`, `full-disk` or `full-for-store`.
-    pub(crate) fn begin(&self, fault: &str) {
+    pub fn begin(&self, fault: &str) {
         std::fs::write(self.0.path().join(fault), "").expect("writable");
     }
 
     /// It no longer happens.
-    pub(crate) fn end(&self, fault: &str) {
+    pub fn end(&self, fault: &str) {
         std::fs::remove_file(self.0.path().join(fault)).expect("begun");
     }
 }

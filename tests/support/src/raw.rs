@@ -6,46 +6,46 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use super::event::Event;
-use super::wait::DEADLINE;
+use crate::event::Event;
+use crate::wait::DEADLINE;
 
 /// One connection.
 #[derive(Debug)]
-pub(crate) struct Connection {
+pub struct Connection {
     stream: TcpStream,
     unread: Vec<u8>,
 }
 
 /// One answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
+pub struct Answer {
+    pub status: u16,
     /// The status line and the headers, in lower case.
-    pub(crate) head: String,
-    pub(crate) body: String,
+    pub head: String,
+    pub body: String,
 }
 
 impl Connection {
     /// Connects.
-    pub(crate) fn open(address: SocketAddr) -> Self {
+    pub fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).expect("the listener accepts");
         stream.set_read_timeout(Some(DEADLINE)).expect("a time-out");
         Self { stream, unread: Vec::new() }
     }
 
     /// Sends; that the other side may have closed already shows in the answer.
-    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    pub fn send(&mut self, bytes: impl AsRef<[u8]>) {
         let _ = self.stream.write_all(bytes.as_ref());
     }
 
     /// Sends the same again and again, until the other side has taken none of it for a second.
-    pub(crate) fn send_until_stuck(&mut self, bytes: impl AsRef<[u8]>) {
+    pub fn send_until_stuck(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.set_write_timeout(Some(Duration::from_secs(1))).expect("a time-out");
         while self.stream.write_all(bytes.as_ref()).is_ok() {}
     }
 
     /// Reads one answer; none when the connection is closed without one.
-    pub(crate) fn answer(&mut self) -> Option<Answer> {
+    pub fn answer(&mut self) -> Option<Answer> {
         let end = loop {
             match self.unread.windows(4).position(|window| window == b"\r\n\r\n") {
                 Some(end) => break end,
@@ -64,7 +64,7 @@ impl Connection {
     }
 
     /// Whether the other side says nothing for `time` and keeps the connection.
-    pub(crate) fn is_silent_for(&mut self, time: Duration) -> bool {
+    pub fn is_silent_for(&mut self, time: Duration) -> bool {
         self.stream.set_read_timeout(Some(time)).expect("a time-out");
         let mut byte = [0];
         let read = self.stream.peek(&mut byte);
@@ -73,7 +73,7 @@ impl Connection {
     }
 
     /// Waits until the other side closes, and gives what it still said and how long that took.
-    pub(crate) fn closed(mut self) -> (String, Duration) {
+    pub fn closed(mut self) -> (String, Duration) {
         let started = Instant::now();
         while self.read_more() {}
         assert!(started.elapsed() < DEADLINE, "the connection stays open");
@@ -94,14 +94,14 @@ impl Connection {
 }
 
 /// Sends one request on a connection of its own, and gives the answer.
-pub(crate) fn exchange(address: SocketAddr, request: impl AsRef<[u8]>) -> Option<Answer> {
+pub fn exchange(address: SocketAddr, request: impl AsRef<[u8]>) -> Option<Answer> {
     let mut connection = Connection::open(address);
     connection.send(request);
     connection.answer()
 }
 
 /// The headers of a genuine request, ready to be bent: without the line end that ends them.
-pub(crate) fn headers_of(event: &Event) -> Vec<String> {
+pub fn headers_of(event: &Event) -> Vec<String> {
     vec![
         "Host: hooks.example.com".to_owned(),
         "Content-Type: application/x-www-form-urlencoded; charset=UTF-8".to_owned(),
@@ -111,6 +111,6 @@ pub(crate) fn headers_of(event: &Event) -> Vec<String> {
 }
 
 /// A request of a request line, headers and a body.
-pub(crate) fn request(line: &str, headers: &[String], body: &str) -> String {
+pub fn request(line: &str, headers: &[String], body: &str) -> String {
     format!("{line}\r\n{}\r\n\r\n{body}", headers.join("\r\n"))
 }

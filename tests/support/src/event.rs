@@ -6,21 +6,21 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sha1::Sha1;
 
 /// The account and token that exporters of the tests are configured with.
-pub(crate) const ACCOUNT: &str = "AC00000000000000000000000000000001";
-pub(crate) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+pub const ACCOUNT: &str = "AC00000000000000000000000000000001";
+pub const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 /// The public URL that exporters of the tests are configured with.
-pub(crate) const PUBLIC_URL: &str = "https://hooks.example.com/twilio";
+pub const PUBLIC_URL: &str = "https://hooks.example.com/twilio";
 
 /// The fields of one event, in the order of sending.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Event {
-    pub(crate) fields: Vec<(String, String)>,
+pub struct Event {
+    pub fields: Vec<(String, String)>,
 }
 
 impl Event {
     /// An error with a Sid made of `number`.
-    pub(crate) fn new(number: u64, error_code: &str) -> Self {
+    pub fn new(number: u64, error_code: &str) -> Self {
         let payload = format!(
             r#"{{"resource_sid":"CA{number:032x}","service_sid":null,"error_code":"{error_code}","more_info":{{"Msg":"Got HTTP 502 response","LogLevel":"ERROR"}}}}"#
         );
@@ -36,12 +36,12 @@ impl Event {
     }
 
     /// An event of exactly these fields.
-    pub(crate) fn of(fields: &[(&str, &str)]) -> Self {
+    pub fn of(fields: &[(&str, &str)]) -> Self {
         Self { fields: fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect() }
     }
 
     /// The same event with a field replaced, or added at the end.
-    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+    pub fn with(mut self, name: &str, value: &str) -> Self {
         match self.fields.iter_mut().find(|(found, _)| found == name) {
             Some((_, old)) => value.clone_into(old),
             None => self.fields.push((name.to_owned(), value.to_owned())),
@@ -50,18 +50,18 @@ impl Event {
     }
 
     /// The same event without a field.
-    pub(crate) fn without(mut self, name: &str) -> Self {
+    pub fn without(mut self, name: &str) -> Self {
         self.fields.retain(|(found, _)| found != name);
         self
     }
 
     /// The value of a field.
-    pub(crate) fn get(&self, name: &str) -> &str {
+    pub fn get(&self, name: &str) -> &str {
         self.fields.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value)
     }
 
     /// The body of the request.
-    pub(crate) fn body(&self) -> String {
+    pub fn body(&self) -> String {
         let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let fields: Vec<_> =
             self.fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
@@ -69,12 +69,12 @@ impl Event {
     }
 
     /// The signature of the request, by a straightforward reading of Twilio's documentation.
-    pub(crate) fn signature(&self) -> String {
+    pub fn signature(&self) -> String {
         self.signature_for(PUBLIC_URL, TOKEN)
     }
 
     /// The signature under another URL or token.
-    pub(crate) fn signature_for(&self, url: &str, token: &str) -> String {
+    pub fn signature_for(&self, url: &str, token: &str) -> String {
         let mut fields = self.fields.clone();
         fields.sort();
         fields.dedup();

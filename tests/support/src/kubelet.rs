@@ -17,16 +17,16 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::container::{Container, Launch, Mount};
-use super::namespace::Namespace;
-use super::wait;
+use crate::container::{Container, Launch, Mount};
+use crate::namespace::Namespace;
+use crate::wait;
 
 /// The namespace of the pods.
-pub(crate) const NAMESPACE: &str = "twilio";
+pub const NAMESPACE: &str = "twilio";
 
 /// A pod on a node of its own.
 #[derive(Debug)]
-pub(crate) struct Pod {
+pub struct Pod {
     spec: Value,
     /// By name, the data of the `ConfigMap`s and `Secret`s.
     data: BTreeMap<String, BTreeMap<String, String>>,
@@ -37,7 +37,7 @@ pub(crate) struct Pod {
 
 impl Pod {
     /// The pod of `object` (a `StatefulSet`, or a `Pod`), in a cluster that holds `objects`.
-    pub(crate) fn of(object: &Value, objects: &[Value]) -> Self {
+    pub fn of(object: &Value, objects: &[Value]) -> Self {
         let spec = if object["kind"] == "Pod" { &object["spec"] } else { &object["spec"]["template"]["spec"] };
         let data = objects.iter().filter(|object| object["kind"] == "ConfigMap" || object["kind"] == "Secret");
         let data = data.map(|object| {
@@ -55,7 +55,7 @@ impl Pod {
     }
 
     /// Its only container.
-    pub(crate) fn container(&self) -> &Value {
+    pub fn container(&self) -> &Value {
         let containers = list(&self.spec["containers"]);
         assert_eq!(containers.len(), 1, "one container");
         assert!(self.spec["initContainers"].is_null(), "this kubelet starts no other one before it");
@@ -63,12 +63,12 @@ impl Pod {
     }
 
     /// How long it may take to end.
-    pub(crate) fn grace(&self) -> Duration {
+    pub fn grace(&self) -> Duration {
         seconds(&self.spec["terminationGracePeriodSeconds"], 30)
     }
 
     /// Starts its container, whose names `dns` resolves.
-    pub(crate) fn start(&self, network: &Namespace, dns: Ipv4Addr) -> Container {
+    pub fn start(&self, network: &Namespace, dns: Ipv4Addr) -> Container {
         Container::start(network, &self.launch(network, dns))
     }
 
@@ -179,7 +179,7 @@ impl Pod {
     }
 
     /// Asks a probe until it is content; panics when kubelet would give up.
-    pub(crate) async fn probe(&self, network: &Namespace, name: &str) {
+    pub async fn probe(&self, network: &Namespace, name: &str) {
         let container = self.container();
         let probe = &container[name];
         let get = probe["httpGet"].as_object().unwrap_or_else(|| panic!("{name} asks over HTTP: {probe}"));

@@ -6,18 +6,18 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 
-use super::wait;
+use crate::{repository, wait};
 
 /// A running program.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub struct Process {
     child: Child,
     output: Arc<Mutex<String>>,
 }
 
 impl Process {
     /// Starts `command` and keeps what it writes.
-    pub(crate) fn start(command: &mut Command) -> Self {
+    pub fn start(command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -31,18 +31,18 @@ impl Process {
     }
 
     /// Everything written so far.
-    pub(crate) fn output(&self) -> String {
+    pub fn output(&self) -> String {
         self.output.lock().expect("no writer panics").clone()
     }
 
     /// Everything it has written, once it has ended and its pipes are read to their end.
-    pub(crate) fn finished_output(&self) -> Option<String> {
+    pub fn finished_output(&self) -> Option<String> {
         // Each reader holds on to the text until its pipe ends.
         (Arc::strong_count(&self.output) == 1).then(|| self.output())
     }
 
     /// Waits until a line contains `text`, and gives that line.
-    pub(crate) async fn line_with(&mut self, text: &str) -> String {
+    pub async fn line_with(&mut self, text: &str) -> String {
         wait::until(&format!("a line with {text:?}"), || {
             let output = self.output();
             let line = output.lines().find(|line| line.contains(text)).map(str::to_owned);
@@ -55,32 +55,32 @@ impl Process {
     }
 
     /// The line with `text` of a process that has ended.
-    pub(crate) async fn line_of_the_end(&mut self, text: &str) -> String {
+    pub async fn line_of_the_end(&mut self, text: &str) -> String {
         let output = wait::until("its output to end", || async { self.finished_output() }).await;
         let line = output.lines().find(|line| line.contains(text)).map(str::to_owned);
         line.unwrap_or_else(|| panic!("no line with {text:?} in:\n{output}"))
     }
 
     /// The process id.
-    pub(crate) fn id(&self) -> u32 {
+    pub fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// Sends a signal by name, `TERM` or `HUP`.
-    pub(crate) fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         let status = Command::new("kill").args([&format!("-{name}"), &self.id().to_string()]).status();
         assert!(status.expect("kill exists").success(), "cannot signal");
     }
 
     /// Kills it as a crash would: SIGKILL.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         // It may be dead already, which is what is wanted.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
     /// Waits for its end.
-    pub(crate) async fn ended(&mut self) -> ExitStatus {
+    pub async fn ended(&mut self) -> ExitStatus {
         wait::until("the process to end", || {
             let status = self.child.try_wait().expect("a child can be waited for");
             async move { status }
@@ -106,11 +106,11 @@ fn keep(stream: impl Read + Send + 'static, output: Arc<Mutex<String>>) {
 }
 
 /// A tool that `make tools` has installed.
-pub(crate) fn tool(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".tools/bin").join(name)
+pub fn tool(name: &str) -> PathBuf {
+    repository().join(".tools/bin").join(name)
 }
 
 /// An address of this machine that is free now.
-pub(crate) fn free_address() -> SocketAddr {
+pub fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("loopback has free ports")
 }

@@ -29,16 +29,16 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 const REQUEST_BYTES_MAX: usize = 256 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Protocol {
+pub enum Protocol {
     Grpc,
     Http,
 }
 
 impl Protocol {
-    pub(crate) const BOTH: [Self; 2] = [Self::Grpc, Self::Http];
+    pub const BOTH: [Self; 2] = [Self::Grpc, Self::Http];
 
     /// As the configuration has it.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Grpc => "grpc",
             Self::Http => "http/protobuf",
@@ -48,7 +48,7 @@ impl Protocol {
 
 /// What the collector answers.
 #[derive(Debug, Clone)]
-pub(crate) enum Reply {
+pub enum Reply {
     Ok,
     /// Taken, but so many records were dropped.
     Partial(i64),
@@ -61,7 +61,7 @@ pub(crate) enum Reply {
 }
 
 impl Reply {
-    pub(crate) fn no(status: u16, code: Code) -> Self {
+    pub fn no(status: u16, code: Code) -> Self {
         Self::No(status, code, None)
     }
 
@@ -72,25 +72,25 @@ impl Reply {
 
 /// A request as the collector sees it.
 #[derive(Debug, Clone)]
-pub(crate) struct Received {
+pub struct Received {
     /// 0 for the first request ever.
-    pub(crate) number: usize,
-    pub(crate) at: Instant,
-    pub(crate) headers: BTreeMap<String, String>,
+    pub number: usize,
+    pub at: Instant,
+    pub headers: BTreeMap<String, String>,
     /// `log.record.uid` of each record.
-    pub(crate) sids: Vec<String>,
+    pub sids: Vec<String>,
     /// The whole message, uncompressed.
-    pub(crate) message: ExportLogsServiceRequest,
+    pub message: ExportLogsServiceRequest,
     /// Whether the answer was that it has been taken.
-    pub(crate) taken: bool,
+    pub taken: bool,
 }
 
 impl Received {
-    pub(crate) fn records(&self) -> impl Iterator<Item = &LogRecord> {
+    pub fn records(&self) -> impl Iterator<Item = &LogRecord> {
         self.message.resource_logs.iter().flat_map(|logs| &logs.scope_logs).flat_map(|logs| &logs.log_records)
     }
 
-    pub(crate) fn has(&self, sid: &str) -> bool {
+    pub fn has(&self, sid: &str) -> bool {
         self.sids.iter().any(|found| found == sid)
     }
 }
@@ -105,8 +105,8 @@ struct Mind {
 }
 
 /// The collector.
-pub(crate) struct Scripted {
-    pub(crate) address: SocketAddr,
+pub struct Scripted {
+    pub address: SocketAddr,
     protocol: Protocol,
     mind: Mind,
     runtime: Option<tokio::runtime::Runtime>,
@@ -114,7 +114,7 @@ pub(crate) struct Scripted {
 
 impl Scripted {
     /// Starts a collector that answers by `script`.
-    pub(crate) fn start(protocol: Protocol, script: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> Self {
+    pub fn start(protocol: Protocol, script: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
         let address = listener.local_addr().expect("bound");
         drop(listener);
@@ -125,19 +125,19 @@ impl Scripted {
     }
 
     /// Makes a collector that does not run yet and will say yes to everything.
-    pub(crate) fn stopped(protocol: Protocol, address: SocketAddr) -> Self {
+    pub fn stopped(protocol: Protocol, address: SocketAddr) -> Self {
         let script: Arc<Script> = Arc::new(|_: &Received| Reply::Ok);
         let mind = Mind { script: Arc::new(Mutex::new(script)), received: Arc::default() };
         Self { address, protocol, mind, runtime: None }
     }
 
     /// Answers differently from now on.
-    pub(crate) fn answer(&self, script: impl Fn(&Received) -> Reply + Send + Sync + 'static) {
+    pub fn answer(&self, script: impl Fn(&Received) -> Reply + Send + Sync + 'static) {
         *self.mind.script.lock().expect("no script panics") = Arc::new(script);
     }
 
     /// Listens at the same address as before.
-    pub(crate) fn start_again(&mut self) {
+    pub fn start_again(&mut self) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
         let listener = TcpListener::bind(self.address).expect("the port is free again");
@@ -147,24 +147,24 @@ impl Scripted {
     }
 
     /// Ends at once, and every connection with it.
-    pub(crate) fn stop(&mut self) {
+    pub fn stop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
     }
 
     /// The endpoint as the configuration has it.
-    pub(crate) fn endpoint(&self) -> String {
+    pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// Every request so far.
-    pub(crate) fn received(&self) -> Vec<Received> {
+    pub fn received(&self) -> Vec<Received> {
         self.mind.received.lock().expect("no reader panics").clone()
     }
 
     /// How often each record has been taken, by its Sid.
-    pub(crate) fn taken(&self) -> BTreeMap<String, usize> {
+    pub fn taken(&self) -> BTreeMap<String, usize> {
         let mut taken = BTreeMap::new();
         for request in self.mind.received.lock().expect("no reader panics").iter().filter(|request| request.taken) {
             for sid in &request.sids {
@@ -223,7 +223,7 @@ impl Mind {
 }
 
 /// The Sid of a record.
-pub(crate) fn sid_of(record: &LogRecord) -> Option<String> {
+pub fn sid_of(record: &LogRecord) -> Option<String> {
     let attribute = record.attributes.iter().find(|attribute| attribute.key == "log.record.uid")?;
     match attribute.value.as_ref()?.value.as_ref()? {
         Value::StringValue(sid) => Some(sid.clone()),

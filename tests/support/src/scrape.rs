@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 /// The samples of one scrape, by name with labels as they stand on the page.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Scrape {
-    pub(crate) text: String,
-    pub(crate) samples: BTreeMap<String, f64>,
+pub struct Scrape {
+    pub text: String,
+    pub samples: BTreeMap<String, f64>,
 }
 
 impl Scrape {
     /// Reads a page in the text format.
-    pub(crate) fn parse(text: &str) -> Self {
+    pub fn parse(text: &str) -> Self {
         let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
         let samples = lines.map(|line| {
             let (series, value) = line.rsplit_once(' ').expect("a sample has a value");
@@ -21,30 +21,30 @@ impl Scrape {
     }
 
     /// The value of one series, given as on the page: `name{label="value"}`; none if it is not there.
-    pub(crate) fn get(&self, series: &str) -> Option<f64> {
+    pub fn get(&self, series: &str) -> Option<f64> {
         self.samples.get(series).copied()
     }
 
     /// Whether every series of a metric has risen by so much since an `earlier` page; false if that had none.
-    pub(crate) fn have_risen(&self, name: &str, earlier: &Self, by: f64) -> bool {
+    pub fn have_risen(&self, name: &str, earlier: &Self, by: f64) -> bool {
         let of_metric = |(series, _): &(&String, &f64)| series.split('{').next() == Some(name);
         let mut series = earlier.samples.iter().filter(of_metric).peekable();
         series.peek().is_some() && series.all(|(series, before)| self.get(series) >= Some(before + by))
     }
 
     /// The sum over every series of a metric.
-    pub(crate) fn sum(&self, name: &str) -> f64 {
+    pub fn sum(&self, name: &str) -> f64 {
         self.sum_where(name, |_| true)
     }
 
     /// The sum over those series of a metric whose text satisfies `wanted`.
-    pub(crate) fn sum_where(&self, name: &str, wanted: impl Fn(&str) -> bool) -> f64 {
+    pub fn sum_where(&self, name: &str, wanted: impl Fn(&str) -> bool) -> f64 {
         let is_series = |series: &str| series.split('{').next() == Some(name) && wanted(series);
         self.samples.iter().filter(|(series, _)| is_series(series)).map(|(_, value)| value).sum()
     }
 
     /// Panics unless received = accepted + duplicates + quarantined at intake + rejected.
-    pub(crate) fn assert_adds_up(&self) {
+    pub fn assert_adds_up(&self) {
         let received = self.sum("twilio_debugger_exporter_requests_total");
         let accepted = self.sum("twilio_debugger_accepted_events_total");
         let duplicates = self.sum("twilio_debugger_exporter_duplicates_total");

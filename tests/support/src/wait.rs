@@ -3,15 +3,15 @@
 use std::time::{Duration, Instant};
 
 /// Long enough for the slowest machine; a test that needs it has failed.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+pub const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Polls `condition` until it gives a value; panics with `what` after [`DEADLINE`].
-pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, condition: impl FnMut() -> F) -> T {
+pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, condition: impl FnMut() -> F) -> T {
     until_within(DEADLINE, what, condition).await
 }
 
 /// As [`until`], with a deadline of its own.
-pub(crate) async fn until_within<T, F: Future<Output = Option<T>>>(
+pub async fn until_within<T, F: Future<Output = Option<T>>>(
     deadline: Duration,
     what: &str,
     mut condition: impl FnMut() -> F,

@@ -3,17 +3,17 @@
 use std::net::Ipv4Addr;
 use std::process::Command;
 
-use super::process::{Process, tool};
+use crate::process::{Process, tool};
 
 /// A running dnsmasq.
 #[derive(Debug)]
-pub(crate) struct Dns {
+pub struct Dns {
     _process: Process,
 }
 
 impl Dns {
     /// Answers on port 53 of `address` for the `names`, which end in `cluster.local`; no other one of that domain exists.
-    pub(crate) async fn start(address: Ipv4Addr, names: &[(&str, Ipv4Addr)]) -> Self {
+    pub async fn start(address: Ipv4Addr, names: &[(&str, Ipv4Addr)]) -> Self {
         let mut command = Command::new(tool("dnsmasq"));
         command.args([
             "--no-daemon",

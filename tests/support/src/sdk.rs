@@ -1,32 +1,32 @@
 //! Twilio's own SDKs as signers.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::event::Event;
+use crate::event::Event;
+use crate::repository;
 
 /// One of Twilio's SDKs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sdk {
+pub enum Sdk {
     Python,
     Node,
 }
 
 /// What an SDK makes of an event.
 #[derive(Debug, Clone)]
-pub(crate) struct Signed {
-    pub(crate) signature: String,
+pub struct Signed {
+    pub signature: String,
     /// The form as the SDK's language encodes it.
-    pub(crate) body: String,
+    pub body: String,
 }
 
 impl Sdk {
     /// Signs `events`, each for its URL, under one token.
-    pub(crate) fn sign<'a>(self, token: &str, events: impl IntoIterator<Item = (&'a str, &'a Event)>) -> Vec<Signed> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    pub fn sign<'a>(self, token: &str, events: impl IntoIterator<Item = (&'a str, &'a Event)>) -> Vec<Signed> {
+        let root = repository();
         let mut command = match self {
             Self::Python => Command::new(root.join(".tools/python/bin/python")),
             Self::Node => Command::new("node"),

@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::alertmanager::Alertmanager;
-use super::exporter::Exporter;
-use super::namespace::Namespace;
-use super::process::{Process, free_address, tool};
-use super::scrape::Scrape;
-use super::wait;
+use crate::alertmanager::Alertmanager;
+use crate::exporter::Exporter;
+use crate::namespace::Namespace;
+use crate::process::{Process, free_address, tool};
+use crate::scrape::Scrape;
+use crate::wait;
 
 /// The versions that users have: Debian's, and a current one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Release {
+pub enum Release {
     Two,
     Three,
 }
@@ -31,24 +31,25 @@ impl Release {
 }
 
 /// Makes one test per release out of each function that takes a [`Release`].
+#[macro_export]
 macro_rules! with_each_release {
     ($($test:ident),+ $(,)?) => {
         mod prometheus_2 {
-            $(#[tokio::test] async fn $test() { super::$test(crate::support::Release::Two).await; })+
+            $(#[tokio::test] async fn $test() { super::$test($crate::Release::Two).await; })+
         }
         mod prometheus_3 {
-            $(#[tokio::test] async fn $test() { super::$test(crate::support::Release::Three).await; })+
+            $(#[tokio::test] async fn $test() { super::$test($crate::Release::Three).await; })+
         }
     };
 }
-pub(crate) use with_each_release;
+pub use with_each_release;
 
 /// A running Prometheus, with no flags but where its files and its address are.
 #[derive(Debug)]
-pub(crate) struct Prometheus {
+pub struct Prometheus {
     process: Process,
     release: Release,
-    pub(crate) address: SocketAddr,
+    pub address: SocketAddr,
     client: reqwest::Client,
     dir: TempDir,
     // After the process, which lives in it.
@@ -57,7 +58,7 @@ pub(crate) struct Prometheus {
 
 /// What a Prometheus is started with.
 #[derive(Debug)]
-pub(crate) struct Setup {
+pub struct Setup {
     release: Release,
     replica: String,
     namespace: Option<Namespace>,
@@ -68,37 +69,37 @@ pub(crate) struct Setup {
 
 impl Setup {
     /// Gives it an address of its own. The exporter must listen on `0.0.0.0`.
-    pub(crate) fn at_its_own_address(mut self) -> Self {
+    pub fn at_its_own_address(mut self) -> Self {
         self.namespace = Some(Namespace::new());
         self
     }
 
     /// Names the replica. The name decides at which moment within the interval it scrapes, as it does in life.
-    pub(crate) fn replica(mut self, name: &str) -> Self {
+    pub fn replica(mut self, name: &str) -> Self {
         name.clone_into(&mut self.replica);
         self
     }
 
     /// Lets it scrape and evaluate at another interval than a second, in whole seconds.
-    pub(crate) fn every(mut self, interval: Duration) -> Self {
+    pub fn every(mut self, interval: Duration) -> Self {
         self.interval = interval;
         self
     }
 
     /// Gives it a rule file.
-    pub(crate) fn evaluating(mut self, rules: &str) -> Self {
+    pub fn evaluating(mut self, rules: &str) -> Self {
         self.rules = Some(rules.to_owned());
         self
     }
 
     /// Lets it send its alerts there.
-    pub(crate) fn notifying(mut self, alertmanager: &Alertmanager) -> Self {
+    pub fn notifying(mut self, alertmanager: &Alertmanager) -> Self {
         self.alertmanager = Some(alertmanager.address);
         self
     }
 
     /// Starts it and waits until it answers queries.
-    pub(crate) async fn scraping(self, exporter: &Exporter) -> Prometheus {
+    pub async fn scraping(self, exporter: &Exporter) -> Prometheus {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let mut address = free_address();
         let mut target = exporter.telemetry;
@@ -147,19 +148,19 @@ fn spawn(release: Release, namespace: Option<&Namespace>, dir: &Path, address: S
 
 impl Prometheus {
     /// A Prometheus of this release, on this machine's address.
-    pub(crate) fn of(release: Release) -> Setup {
+    pub fn of(release: Release) -> Setup {
         let interval = Duration::from_secs(1);
         Setup { release, replica: "a".to_owned(), namespace: None, interval, rules: None, alertmanager: None }
     }
 
     /// The answer to an instant query; none when it has no series.
-    pub(crate) async fn ask(&self, query: &str) -> Option<f64> {
+    pub async fn ask(&self, query: &str) -> Option<f64> {
         let series = self.ask_for_one(query).await?;
         Some(number(&series["value"][1]))
     }
 
     /// The samples of a range selector with one series, such as `up[1m]`: seconds since 1970, and the value.
-    pub(crate) async fn samples(&self, query: &str) -> Vec<(f64, f64)> {
+    pub async fn samples(&self, query: &str) -> Vec<(f64, f64)> {
         let Some(series) = self.ask_for_one(query).await else { return Vec::new() };
         let samples = series["values"].as_array().expect("a range selector has several values");
         samples.iter().map(|sample| (sample[0].as_f64().expect("a time"), number(&sample[1]))).collect()
@@ -174,13 +175,13 @@ impl Prometheus {
     }
 
     /// Every alert that is pending or firing.
-    pub(crate) async fn alerts(&self) -> Vec<serde_json::Value> {
+    pub async fn alerts(&self) -> Vec<serde_json::Value> {
         let body: serde_json::Value = serde_json::from_str(&self.page("/api/v1/alerts").await).expect("JSON");
         body["data"]["alerts"].as_array().unwrap_or_else(|| panic!("no list: {body}")).clone()
     }
 
     /// Waits until every rule group has been evaluated some more times, none of them in vain.
-    pub(crate) async fn evaluations(&self, more: u32) {
+    pub async fn evaluations(&self, more: u32) {
         let own = || async { Scrape::parse(&self.page("/metrics").await) };
         let before = own().await;
         wait::until("evaluations", || async {
@@ -192,7 +193,7 @@ impl Prometheus {
     }
 
     /// The syntax tree of a query, which release 2 does not tell; else what is wrong with it.
-    pub(crate) async fn parse(&self, query: &str) -> Result<serde_json::Value, String> {
+    pub async fn parse(&self, query: &str) -> Result<serde_json::Value, String> {
         let mut body = self.get("parse_query", query).await;
         if body["status"] == "success" { Ok(body["data"].take()) } else { Err(body["error"].to_string()) }
     }
@@ -208,7 +209,7 @@ impl Prometheus {
     }
 
     /// Waits until a query is answered with something `wanted`, and gives it.
-    pub(crate) async fn until(&self, query: &str, wanted: impl Fn(f64) -> bool) -> f64 {
+    pub async fn until(&self, query: &str, wanted: impl Fn(f64) -> bool) -> f64 {
         wait::until(&format!("{query} of {:?}", self.release), || async {
             self.ask(query).await.filter(|value| wanted(*value))
         })
@@ -216,12 +217,12 @@ impl Prometheus {
     }
 
     /// Waits until the newest sample of a series has a value.
-    pub(crate) async fn sees(&self, series: &str, value: u32) {
+    pub async fn sees(&self, series: &str, value: u32) {
         self.until(series, |found| found == f64::from(value)).await;
     }
 
     /// Waits for some more scrapes to succeed.
-    pub(crate) async fn scrapes(&self, more: u32) {
+    pub async fn scrapes(&self, more: u32) {
         // Of this exporter, up or down, since the start.
         let scrapes = "sum_over_time(up[1h])";
         let before = self.ask(scrapes).await.unwrap_or(0.0);
@@ -230,7 +231,7 @@ impl Prometheus {
 
     /// How much a counter has risen by its samples, exactly and without `increase()`'s extrapolation. Panics if it has ever
     /// fallen.
-    pub(crate) async fn rise(&self, series: &str) -> Option<f64> {
+    pub async fn rise(&self, series: &str) -> Option<f64> {
         if let Some(resets) = self.ask(&format!("resets({series}[1h])")).await {
             assert!(resets == 0.0, "{series} fell {resets} times for {:?}", self.release);
         }
@@ -238,23 +239,23 @@ impl Prometheus {
     }
 
     /// Stops it in the middle of whatever it does, as a suspended machine would.
-    pub(crate) fn freeze(&self) {
+    pub fn freeze(&self) {
         self.process.signal("STOP");
     }
 
     /// Lets it go on.
-    pub(crate) fn thaw(&self) {
+    pub fn thaw(&self) {
         self.process.signal("CONT");
     }
 
     /// Ends it in good order.
-    pub(crate) async fn stop(&mut self) {
+    pub async fn stop(&mut self) {
         self.process.signal("TERM");
         self.process.ended().await;
     }
 
     /// Starts it again on what it has stored.
-    pub(crate) async fn start_again(&mut self) {
+    pub async fn start_again(&mut self) {
         self.process = spawn(self.release, self.namespace.as_ref(), self.dir.path(), self.address);
         self.answers().await;
     }

@@ -2,21 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use regex::{Captures, Regex};
 use serde_json::{Value, json};
 
+use crate::repository;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Language {
+pub enum Language {
     PromQl,
     LogQl,
 }
 
 /// How Grafana runs a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     Instant,
     Range,
     /// The values of a label, over the series that the expression selects; over all of them when it is empty.
@@ -25,21 +27,21 @@ pub(crate) enum Kind {
 
 /// A query as it stands in a dashboard.
 #[derive(Debug, Clone)]
-pub(crate) struct Query {
+pub struct Query {
     /// Where it stands: `uid / title / reference`.
-    pub(crate) place: String,
-    pub(crate) language: Language,
-    pub(crate) kind: Kind,
-    pub(crate) text: String,
+    pub place: String,
+    pub language: Language,
+    pub kind: Kind,
+    pub text: String,
 }
 
 /// What Grafana puts in the place of variables.
 #[derive(Debug, Clone)]
-pub(crate) struct Variables(BTreeMap<&'static str, String>);
+pub struct Variables(BTreeMap<&'static str, String>);
 
 impl Variables {
     /// The built-in ones for a time range in seconds since 1970 with a step, and those of the dashboards with "All" chosen.
-    pub(crate) fn over(from: u64, to: u64, step: u64) -> Self {
+    pub fn over(from: u64, to: u64, step: u64) -> Self {
         let all = [("level", ".*"), ("error_code", ".*"), ("account_sid", ".*"), ("job", ".+"), ("instance", ".+")];
         let mut variables: BTreeMap<_, _> = all.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
         variables.extend([
@@ -55,13 +57,13 @@ impl Variables {
     }
 
     /// The same with another value of one of them.
-    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
+    pub fn with(mut self, name: &'static str, value: &str) -> Self {
         self.0.insert(name, value.to_owned());
         self
     }
 
     /// The text of a query as Grafana sends it. Panics at a variable that there is not.
-    pub(crate) fn fill(&self, query: &Query) -> String {
+    pub fn fill(&self, query: &Query) -> String {
         // The step of a graph, or all of the range.
         let auto = if query.kind == Kind::Instant { "__range" } else { "__interval" };
         variable()
@@ -74,13 +76,13 @@ impl Variables {
 }
 
 /// `$name`, `${name}` or `${name:format}`.
-pub(crate) fn variable() -> Regex {
+pub fn variable() -> Regex {
     Regex::new(r"\$\{?(?<name>\w+)(?::\w+)?\}?").expect("a pattern")
 }
 
 /// The dashboards, by file name.
-pub(crate) fn dashboards() -> BTreeMap<String, Value> {
-    let folder = root().join("grafana/dashboards");
+pub fn dashboards() -> BTreeMap<String, Value> {
+    let folder = repository().join("grafana/dashboards");
     let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let paths = entries.map(|entry| entry.expect("readable").path());
     let files = paths.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
@@ -92,12 +94,8 @@ fn read(path: &Path) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
 /// Every panel, those inside rows too, without the rows themselves.
-pub(crate) fn panels(dashboard: &Value) -> Vec<&Value> {
+pub fn panels(dashboard: &Value) -> Vec<&Value> {
     let mut found = Vec::new();
     for panel in list(dashboard, "panels") {
         found.extend(list(panel, "panels"));
@@ -109,17 +107,17 @@ pub(crate) fn panels(dashboard: &Value) -> Vec<&Value> {
 }
 
 /// The entries of a list, none if it is not there.
-pub(crate) fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+pub fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
     value[key].as_array().map_or(&[], Vec::as_slice)
 }
 
 /// A text, or a panic that says which one is missing.
-pub(crate) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+pub fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_else(|| panic!("{key} is not a text in {value}"))
 }
 
 /// Every query of a dashboard: of its panels, its annotations and its variables.
-pub(crate) fn of(dashboard: &Value) -> Vec<Query> {
+pub fn of(dashboard: &Value) -> Vec<Query> {
     let uid = text(dashboard, "uid");
     let mut queries = Vec::new();
     for panel in panels(dashboard) {
@@ -171,21 +169,21 @@ fn language(asker: &Value) -> Language {
 
 /// What a grammar made of a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Parsed {
+pub struct Parsed {
     /// Where the query does not fit the grammar.
-    pub(crate) error: Option<String>,
+    pub error: Option<String>,
     /// Every metric that a query of Prometheus selects.
-    pub(crate) metrics: Vec<String>,
+    pub metrics: Vec<String>,
     /// Every label that a query of Prometheus names.
-    pub(crate) labels: Vec<String>,
+    pub labels: Vec<String>,
 }
 
 /// Parses queries by the grammars of Grafana's query editors.
-pub(crate) fn parse(queries: &[(Language, String)]) -> Vec<Parsed> {
+pub fn parse(queries: &[(Language, String)]) -> Vec<Parsed> {
     let language = |language| if language == Language::PromQl { "PromQL" } else { "LogQL" };
     let input: Vec<_> = queries.iter().map(|(of, query)| json!({"language": language(*of), "query": query})).collect();
     let mut child = Command::new("node")
-        .arg(root().join("tests/grafana/grammar/parse.js"))
+        .arg(repository().join("tests/grafana/grammar/parse.js"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

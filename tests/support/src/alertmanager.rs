@@ -10,20 +10,20 @@ use axum::extract::State;
 use axum::routing::post;
 use tempfile::TempDir;
 
-use super::process::{Process, free_address, tool};
-use super::wait;
+use crate::process::{Process, free_address, tool};
+use crate::wait;
 
 /// One alert of a notification, and when it arrived.
 #[derive(Debug, Clone)]
-pub(crate) struct Notified {
-    pub(crate) at: SystemTime,
+pub struct Notified {
+    pub at: SystemTime,
     /// As Alertmanager's webhook has it: `status`, `labels`, `annotations`, `startsAt`.
-    pub(crate) alert: serde_json::Value,
+    pub alert: serde_json::Value,
 }
 
 impl Notified {
     /// Whether it is about this alert and error code, in this status.
-    pub(crate) fn is(&self, status: &str, name: &str, error_code: &str) -> bool {
+    pub fn is(&self, status: &str, name: &str, error_code: &str) -> bool {
         let labels = &self.alert["labels"];
         self.alert["status"] == status && labels["alertname"] == name && labels["error_code"] == error_code
     }
@@ -33,8 +33,8 @@ type Heard = Arc<Mutex<Vec<Notified>>>;
 
 /// A running Alertmanager that tells everything at once to a webhook in this process.
 #[derive(Debug)]
-pub(crate) struct Alertmanager {
-    pub(crate) address: SocketAddr,
+pub struct Alertmanager {
+    pub address: SocketAddr,
     heard: Heard,
     _process: Process,
     _dir: TempDir,
@@ -42,7 +42,7 @@ pub(crate) struct Alertmanager {
 
 impl Alertmanager {
     /// Starts both and waits until Alertmanager listens.
-    pub(crate) async fn start() -> Self {
+    pub async fn start() -> Self {
         let heard = Heard::default();
         let receiver = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback has free ports");
         let webhook = receiver.local_addr().expect("bound");
@@ -70,12 +70,12 @@ impl Alertmanager {
     }
 
     /// Every alert of every notification so far, in the order of arrival.
-    pub(crate) fn heard(&self) -> Vec<Notified> {
+    pub fn heard(&self) -> Vec<Notified> {
         self.heard.lock().expect("no receiver panics").clone()
     }
 
     /// Waits for a notification about an alert of an error code, in this status.
-    pub(crate) async fn tells(&self, status: &str, name: &str, error_code: &str) -> Notified {
+    pub async fn tells(&self, status: &str, name: &str, error_code: &str) -> Notified {
         wait::until(&format!("{name} of {error_code} to be {status}"), || async {
             self.heard().into_iter().find(|notified| notified.is(status, name, error_code))
         })

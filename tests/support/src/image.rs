@@ -5,39 +5,40 @@
 //! From `FROM scratch` on, every line of the Dockerfile is executed.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use super::process::tool;
+use crate::process::tool;
+use crate::repository;
 
 /// The authorities that Debian's images trust, and the place where most programs look for them.
 const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// The image.
 #[derive(Debug)]
-pub(crate) struct Image {
+pub struct Image {
     /// Its files. Nothing may be changed here: a container gets a copy.
-    pub(crate) root: PathBuf,
+    pub root: PathBuf,
     /// Its configuration, as the image specification of the Open Container Initiative has it.
-    pub(crate) config: Value,
+    pub config: Value,
     /// The binary before it was copied.
-    pub(crate) binary: PathBuf,
+    pub binary: PathBuf,
     /// Held until the process ends, so that no other one takes the files away.
     _lock: File,
 }
 
 impl Image {
     /// Assembles it, once in a process. Takes minutes when the binary has not been built before: `make test` does that first.
-    pub(crate) fn get() -> &'static Self {
+    pub fn get() -> &'static Self {
         static IMAGE: OnceLock<Image> = OnceLock::new();
         IMAGE.get_or_init(Self::assemble)
     }
 
     fn assemble() -> Self {
-        let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let repository = repository();
         let mut build = Command::new(repository.join("image/build.sh"));
         // What cargo tells this test of its package: build scripts take a change of it for a reason to build anew.
         let told = |name: &str| {
@@ -49,7 +50,7 @@ impl Image {
         }
         let binary = PathBuf::from(succeed(&mut build).trim());
 
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("image");
+        let folder = binary.with_file_name("image-of-tests");
         std::fs::create_dir_all(&folder).expect("writable");
         let lock = File::create(folder.join("lock")).expect("writable");
         lock.lock().expect("locks");
@@ -76,10 +77,12 @@ impl Image {
         let policy = ["--signature-policy", &policy];
         let context = format!("build={}", build.display());
         let revision = succeed(Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).current_dir(repository));
+        let version = succeed(Command::new(&binary).arg("--version"));
+        let version = version.split_whitespace().nth(1).expect("its name, then its version");
         let arguments = [
             &["bud", "--isolation", "chroot", "--tag", "exporter", "--build-context", &context],
             &policy[..],
-            &["--build-arg", concat!("VERSION=", env!("CARGO_PKG_VERSION"))],
+            &["--build-arg", &format!("VERSION={version}")],
             &["--build-arg", &format!("REVISION={}", revision.trim()), "."],
         ];
         buildah(&arguments.concat());
@@ -91,7 +94,7 @@ impl Image {
     }
 
     /// A list of texts in its configuration.
-    pub(crate) fn texts(&self, key: &str) -> Vec<String> {
+    pub fn texts(&self, key: &str) -> Vec<String> {
         let list = self.config[key].as_array().map_or(&[][..], Vec::as_slice);
         list.iter().map(|text| text.as_str().expect("a text").to_owned()).collect()
     }

@@ -5,13 +5,13 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::process::{Process, free_address, tool};
-use super::wait;
+use crate::process::{Process, free_address, tool};
+use crate::wait;
 
 /// A running Loki with its defaults, but for where its files and addresses are and that it does not wait for other ones.
 #[derive(Debug)]
-pub(crate) struct Loki {
-    pub(crate) address: SocketAddr,
+pub struct Loki {
+    pub address: SocketAddr,
     process: Process,
     _dir: TempDir,
 }
@@ -40,7 +40,7 @@ analytics: {reporting_enabled: false}
 
 impl Loki {
     /// Starts one and waits until it is ready.
-    pub(crate) async fn start() -> Self {
+    pub async fn start() -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let (address, grpc) = (free_address(), free_address());
         let config = CONFIG
@@ -65,7 +65,7 @@ impl Loki {
     }
 
     /// Where log records go, as the exporter's configuration has it with `protocol: http/protobuf`.
-    pub(crate) fn endpoint(&self) -> String {
+    pub fn endpoint(&self) -> String {
         format!("http://{}/otlp", self.address)
     }
 }
