@@ -13,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 
+use crate::basic_auth::BasicAuth;
 use crate::config::{self, Loaded, Need, Settings, Sources};
 use crate::input::webhook::{Receiver, Rules};
 use crate::log;
@@ -20,7 +21,7 @@ use crate::metrics::{Metrics, seconds};
 use crate::otlp;
 use crate::server::{Controls, Server};
 use crate::store::{self, OpenError, Store};
-use crate::telemetry::{self, Telemetry};
+use crate::telemetry::{self, Shown, Telemetry};
 
 /// How long requests under way may take to finish once the process is told to end.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -107,7 +108,7 @@ pub async fn start(loaded: Loaded, sources: Sources) -> Result<Running, StartErr
     let mut opened = store::open(&settings.store)?;
     let restored = std::mem::take(&mut opened.restored);
     let moved_aside = opened.moved_aside.clone();
-    let metrics = Arc::new(Metrics::new(&settings, restored));
+    let metrics = Arc::new(Metrics::new(&settings.metrics, &settings.accounts, client.is_some(), restored));
     let (store, backlog, writer) = opened.start(metrics.clone(), settings.store.clone(), client.is_some());
     note_loaded(&metrics);
 
@@ -121,11 +122,8 @@ pub async fn start(loaded: Loaded, sources: Sources) -> Result<Running, StartErr
     let telemetry = bind("telemetry.listen", settings.telemetry.listen, &telemetry_controls).await?;
     let (webhook_address, telemetry_address) = (webhook.address(), telemetry.address());
 
-    let receiver = Arc::new(Receiver::new(
-        Rules::new(settings.clone(), webhook_guard.basic_auth.clone()),
-        store.clone(),
-        metrics.clone(),
-    ));
+    let receiver =
+        Arc::new(Receiver::new(rules_of(&settings, webhook_guard.basic_auth.clone()), store.clone(), metrics.clone()));
     let parts = Arc::new(Parts {
         sources,
         settings: ArcSwap::new(settings.clone()),
@@ -142,7 +140,7 @@ pub async fn start(loaded: Loaded, sources: Sources) -> Result<Running, StartErr
             metrics: metrics.clone(),
             store: store.clone(),
             receiver: receiver.clone(),
-            settings: ArcSwap::new(settings.clone()),
+            shown: ArcSwap::from_pointee(shown_of(&settings)),
             guard: ArcSwap::from_pointee(telemetry_guard),
             reload: Box::new(move || page.upgrade().map_or(Ok(()), |page| reload::reload(&parts, &page))),
             started: Instant::now(),
@@ -174,6 +172,16 @@ pub async fn start(loaded: Loaded, sources: Sources) -> Result<Running, StartErr
 
 async fn bind(setting: &'static str, address: SocketAddr, controls: &Arc<Controls>) -> Result<Server, StartError> {
     Server::bind(address, controls.clone()).await.map_err(|source| StartError::Bind { setting, address, source })
+}
+
+fn rules_of(settings: &Settings, basic_auth: Option<BasicAuth>) -> Rules {
+    let Settings { public_urls, accounts, webhook, redaction, .. } = settings;
+    Rules::new(public_urls.clone(), accounts.clone(), webhook.body_bytes_max, *redaction, basic_auth)
+}
+
+fn shown_of(settings: &Settings) -> Shown {
+    let endpoint = settings.otlp.as_ref().map(|otlp| otlp.endpoint.clone());
+    Shown { public_urls: settings.public_urls.clone(), otlp_endpoint: endpoint }
 }
 
 fn note_loaded(metrics: &Metrics) {
@@ -248,7 +256,7 @@ pub fn serve(sources: Sources) -> ExitCode {
         Err(error) => return fail(&format!("cannot start: {error}"), 1),
     };
     runtime.block_on(async {
-        let spans = match log::start(&loaded.settings) {
+        let spans = match log::start(&loaded.settings.log, loaded.settings.traces.as_ref()) {
             Ok(spans) => spans,
             Err(fault) => return fail(&fault, 2),
         };

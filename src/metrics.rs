@@ -22,8 +22,7 @@ use prometheus::proto::MetricFamily;
 use self::event_series::{EventSeries, SeriesLabels, StoredSeries, Viewer};
 use self::families::Families;
 pub use self::labels::{OtlpFailure, RejectionReason, STATUS_CODES};
-use crate::account::KeyName;
-use crate::config::{MetricsSettings, Settings};
+use crate::account::{Account, KeyName};
 use crate::error_code::ErrorCode;
 use crate::event::Source;
 use crate::level::Level;
@@ -32,6 +31,25 @@ use crate::sid::AccountSid;
 
 /// How long after its start the process takes an unknown scraper for one that knew its predecessor.
 pub const YOUNG_PROCESS: Duration = Duration::from_mins(5);
+
+/// `metrics`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The most distinct `error_code` values.
+    pub error_codes_max: usize,
+    /// Whether `twilio_debugger_events_total` has an `account_sid` label.
+    pub account_label: bool,
+    /// Whether a new series is shown to each scraper at 0 first.
+    pub zero_first: bool,
+    /// Codes that exist at 0 from the start.
+    pub codes: Vec<u32>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { error_codes_max: 1_000, account_label: false, zero_first: true, codes: Vec::new() }
+    }
+}
 
 /// Every metric of the exporter.
 #[derive(Debug)]
@@ -87,18 +105,17 @@ pub struct GroupCounts {
 }
 
 impl Metrics {
-    /// Registers everything, at the values the store kept.
+    /// Registers everything, at the values the store kept; those of log export's state only when there is a collector.
     #[must_use]
-    pub fn new(settings: &Settings, restored: Restored) -> Self {
-        let MetricsSettings { error_codes_max, account_label, zero_first, ref codes } = settings.metrics;
-        let families = Families::new(settings.otlp.is_some());
+    pub fn new(settings: &Settings, accounts: &[Account], has_collector: bool, restored: Restored) -> Self {
+        let Settings { error_codes_max, account_label, zero_first, ref codes } = *settings;
+        let families = Families::new(has_collector);
         families.restore(&restored.counters);
         families.series_limit.set(i64::try_from(error_codes_max).unwrap_or(i64::MAX));
         let mut events = EventSeries::new(restored.series, error_codes_max, account_label);
-        let accounts = settings.accounts.iter().map(|account| &account.sid);
-        for account in accounts.take(if account_label { usize::MAX } else { 1 }) {
+        for account in accounts.iter().take(if account_label { usize::MAX } else { 1 }) {
             for code in codes {
-                events.create(ErrorCode::Code(*code), account);
+                events.create(ErrorCode::Code(*code), &account.sid);
             }
         }
         families.series.set(i64::try_from(events.admitted()).unwrap_or(i64::MAX));
@@ -110,13 +127,13 @@ impl Metrics {
             account_label,
             started: Instant::now(),
         };
-        metrics.know_keys(settings);
+        metrics.know_keys(accounts);
         metrics
     }
 
     /// Creates the series of every configured key at 0; again after a reload.
-    pub fn know_keys(&self, settings: &Settings) {
-        for account in &settings.accounts {
+    pub fn know_keys(&self, accounts: &[Account]) {
+        for account in accounts {
             for position in 0..account.auth_tokens.len() {
                 let name = KeyName { account_sid: account.sid.clone(), position };
                 self.families.signing_key_used.with_label_values(&key_labels(&name));

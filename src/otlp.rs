@@ -11,8 +11,10 @@ pub mod answer;
 pub mod client;
 pub mod export;
 pub mod record;
+mod settings;
 mod spans;
 
 pub use client::{Client, ClientError};
 pub use export::{Replayed, deliver, replay};
+pub use settings::{ClientTls, Protocol, Settings};
 pub use spans::{Spans, current_trace, start as spans};

@@ -38,7 +38,6 @@ pub use self::disk::OpenError;
 pub use self::schema::SCHEMA_VERSION;
 use self::writer::{Command, Gathering, Waiting};
 use crate::account::{KeyName, Mac};
-use crate::config::StoreSettings;
 use crate::event::DebuggerEvent;
 use crate::metrics::event_series::SeriesLabels;
 use crate::metrics::{Metrics, Restored};
@@ -49,6 +48,33 @@ pub const QUEUE_MAX: usize = 4096;
 
 /// How long a request may wait for its sync.
 pub const ACCEPT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// `store`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The data directory.
+    pub dir: PathBuf,
+    /// The most bytes the store may hold.
+    pub bytes_max: u64,
+    /// How long delivered events stay readable.
+    pub retention: Duration,
+    /// How long an event's Sid is remembered.
+    pub dedupe_window: Duration,
+    /// The most events that are remembered.
+    pub dedupe_events_max: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            dir: PathBuf::from("./data"),
+            bytes_max: 1 << 30,
+            retention: Duration::from_hours(7 * 24),
+            dedupe_window: Duration::from_hours(32 * 24),
+            dedupe_events_max: 1_000_000,
+        }
+    }
+}
 
 /// The store as inputs see it. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -128,7 +154,7 @@ pub enum Pressure {
 /// # Errors
 ///
 /// [`OpenError`], for a directory that cannot be used, one in use, and a store of a newer version.
-pub fn open(settings: &StoreSettings) -> Result<Opened, OpenError> {
+pub fn open(settings: &Settings) -> Result<Opened, OpenError> {
     disk::open(settings)
 }
 
@@ -142,7 +168,7 @@ impl Opened {
     pub fn start(
         self,
         metrics: Arc<Metrics>,
-        limits: StoreSettings,
+        limits: Settings,
         keep_for_export: bool,
     ) -> (Store, Backlog, std::thread::JoinHandle<()>) {
         let (commands, received) = mpsc::channel(QUEUE_MAX);
@@ -213,7 +239,7 @@ impl Store {
     }
 
     /// Lets retention, the dedupe window and the limits do their work; call it now and then.
-    pub async fn maintain(&self, settings: StoreSettings) {
+    pub async fn maintain(&self, settings: Settings) {
         // A writer that is gone has nothing left to maintain.
         let _ = self.commands.send(Command::Maintain(Box::new(settings))).await;
     }

@@ -8,6 +8,7 @@ mod metrics;
 pub mod web_config;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -22,13 +23,37 @@ use tokio::sync::Semaphore;
 
 use self::web_config::Guard;
 use crate::basic_auth::CHALLENGE;
-use crate::config::Settings;
 use crate::input::webhook::Receiver;
 use crate::metrics::Metrics;
+use crate::public_url::PublicUrl;
 use crate::store::{Pressure, Store};
 
 /// The most scrapes rendered at one time; one more waits.
 pub const SCRAPES_MAX: usize = 4;
+
+/// `telemetry`.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Address of the listener.
+    pub listen: SocketAddr,
+    /// TLS and basic auth in the format of Prometheus' exporter-toolkit.
+    pub web_config_file: Option<PathBuf>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { listen: ([127, 0, 0, 1], 9979).into(), web_config_file: None }
+    }
+}
+
+/// What the page for people shows of the settings in force.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// What to paste into Twilio's console.
+    pub public_urls: Vec<PublicUrl>,
+    /// Where log records go; none when no endpoint is configured.
+    pub otlp_endpoint: Option<String>,
+}
 
 /// The telemetry listener's state.
 pub struct Telemetry {
@@ -38,8 +63,8 @@ pub struct Telemetry {
     pub store: Store,
     /// The webhook listener, for its last refusals.
     pub receiver: Arc<Receiver>,
-    /// The settings in force, for the page.
-    pub settings: ArcSwap<Settings>,
+    /// What the page for people shows of the settings in force.
+    pub shown: ArcSwap<Shown>,
     /// Who may see the metrics and the page.
     pub guard: ArcSwap<Guard>,
     /// Reads the configuration again; the error is for the caller.

@@ -11,7 +11,14 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{VerifierBuilderError, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 
-use crate::config::ServerTls;
+/// A server's certificate chain and key, both PEM files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerTls {
+    /// The chain, leaf first.
+    pub cert_file: PathBuf,
+    /// The private key.
+    pub key_file: PathBuf,
+}
 
 /// How a listener shakes hands, beyond its own certificate.
 #[derive(Debug, Clone)]
@@ -141,8 +148,7 @@ mod tests {
 
     use tempfile::TempDir;
 
-    use super::{ClientCertificates, Handshake, sentence, server_config};
-    use crate::config::ServerTls;
+    use super::{ClientCertificates, Handshake, ServerTls, sentence, server_config};
 
     /// A certificate and its key, and a key that is not its own.
     fn files() -> (TempDir, ServerTls, PathBuf) {

@@ -20,7 +20,6 @@ const IMPORTS: &[(&str, &[&str])] = &[
         &[
             "account",
             "basic_auth",
-            "config",
             "error_code",
             "event",
             "level",
@@ -32,24 +31,41 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "server",
             "sid",
             "store",
+            "tls",
         ],
     ),
     // The store keeps the counters in the transaction that keeps the events, so it knows metrics; it knows no input, no output.
-    ("store", &["account", "config", "error_code", "event", "level", "metrics", "quarantine", "sid"]),
+    ("store", &["account", "error_code", "event", "level", "metrics", "quarantine", "sid"]),
     // Metrics know what is counted, not who counts or who asks.
-    ("metrics", &["account", "config", "error_code", "event", "level", "quarantine", "sid"]),
+    ("metrics", &["account", "error_code", "event", "level", "quarantine", "sid"]),
     // The log export reads the backlog and nothing of the inputs.
-    ("otlp", &["config", "error_code", "event", "level", "metrics", "sid", "store"]),
+    ("otlp", &["error_code", "event", "level", "metrics", "sid", "store"]),
     // The page for people shows the inputs' last refusals.
-    ("telemetry", &["basic_auth", "config", "input", "metrics", "redact", "store", "tls"]),
+    ("telemetry", &["basic_auth", "config", "input", "metrics", "public_url", "redact", "store", "tls"]),
     // Settings are made of what they set; the web-config file belongs to the telemetry listener, which defines its format.
-    ("config", &["account", "basic_auth", "error_code", "public_url", "redact", "sid", "telemetry", "tls"]),
-    ("tls", &["config"]),
-    ("log", &["config", "otlp"]),
+    (
+        "config",
+        &[
+            "account",
+            "basic_auth",
+            "error_code",
+            "input",
+            "log",
+            "metrics",
+            "otlp",
+            "public_url",
+            "redact",
+            "sid",
+            "store",
+            "telemetry",
+            "tls",
+        ],
+    ),
+    ("log", &["otlp"]),
     // What was typed knows what can be typed, and no running part.
     ("cli", &["config", "error_code", "level", "sid"]),
     // The wiring.
-    ("app", &["config", "input", "log", "metrics", "otlp", "redact", "server", "store", "telemetry"]),
+    ("app", &["basic_auth", "config", "input", "log", "metrics", "otlp", "redact", "server", "store", "telemetry"]),
     (
         "commands",
         &[
@@ -79,7 +95,7 @@ const DOORS: &[(&str, &str, &[&str])] = &[
     ("input", "form", &["commands"]),
     ("input", "rejection", &["telemetry"]),
     ("input", "signature", &["commands"]),
-    ("input", "webhook", &["app", "telemetry"]),
+    ("input", "webhook", &["app", "config", "telemetry"]),
     ("metrics", "event_series", &["store", "telemetry"]),
     ("otlp", "answer", &["commands"]),
     ("telemetry", "web_config", &["config"]),

@@ -4,9 +4,8 @@ use std::fmt;
 use std::time::Instant;
 
 use prometheus::{GaugeVec, IntCounterVec, Opts, Registry, TextEncoder};
-use twilio_debugger_exporter::config::{Environment, Need, Sources, load};
 use twilio_debugger_exporter::metrics::event_series::Viewer;
-use twilio_debugger_exporter::metrics::{GroupCounts, Metrics, Restored};
+use twilio_debugger_exporter::metrics::{GroupCounts, Metrics, Restored, Settings};
 use twilio_debugger_exporter::{error_code::ErrorCode, level::Level};
 
 /// How long each takes, in milliseconds, the best of several.
@@ -43,17 +42,8 @@ pub(crate) fn measure(codes: u32) -> Cost {
 }
 
 fn metrics(codes: u32) -> Metrics {
-    let variables = [
-        ("TWILIO_ACCOUNT_SID", "AC1"),
-        ("TWILIO_AUTH_TOKEN", "0123456789abcdef0123456789abcdef"),
-        ("PUBLIC_URL", "https://hooks.example.com/twilio"),
-        ("TWILIO_DEBUGGER_EXPORTER_METRICS_ERROR_CODES_MAX", &codes.to_string()),
-    ];
-    let environment: Environment =
-        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let sources = Sources { environment, ..Sources::default() };
-    let loaded = load(&sources, Need::Everything).unwrap_or_else(|faults| panic!("{faults}"));
-    Metrics::new(&loaded.settings, Restored::default())
+    let settings = Settings { error_codes_max: codes as usize, ..Settings::default() };
+    Metrics::new(&settings, &[], false, Restored::default())
 }
 
 fn best(mut work: impl FnMut() -> usize) -> f64 {

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use twilio_debugger_exporter::account::KeyName;
-use twilio_debugger_exporter::config::{Environment, Need, Settings, Sources, load};
 use twilio_debugger_exporter::event::DebuggerEvent;
-use twilio_debugger_exporter::metrics::Metrics;
+use twilio_debugger_exporter::metrics::{self, Metrics};
 use twilio_debugger_exporter::store::{self, Arrival, Receipt};
 
 use crate::server::Server;
@@ -47,12 +46,13 @@ fn best(starts: impl Iterator<Item = Start>) -> Start {
 
 /// Stores a million events through the store itself.
 fn fill(dir: &Path) {
-    let settings = settings(dir);
-    let mut opened = store::open(&settings.store).expect("an empty folder");
-    let metrics = Arc::new(Metrics::new(&settings, std::mem::take(&mut opened.restored)));
+    let settings = store::Settings { dir: dir.join("data"), bytes_max: 8 << 30, ..store::Settings::default() };
+    let mut opened = store::open(&settings).expect("an empty folder");
+    let restored = std::mem::take(&mut opened.restored);
+    let metrics = Arc::new(Metrics::new(&metrics::Settings::default(), &[], false, restored));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let (store, _backlog, writer) = opened.start(metrics, settings.store.clone(), false);
+        let (store, _backlog, writer) = opened.start(metrics, settings.clone(), false);
         let stored = (0..AT_ONCE).map(|task| {
             let store = store.clone();
             tokio::spawn(async move {
@@ -71,19 +71,6 @@ fn fill(dir: &Path) {
         store.close().await;
         tokio::task::spawn_blocking(move || writer.join()).await.expect("joined").expect("no panic");
     });
-}
-
-fn settings(dir: &Path) -> Settings {
-    let variables = [
-        ("TWILIO_ACCOUNT_SID", "AC1".to_owned()),
-        ("TWILIO_AUTH_TOKEN", "0123456789abcdef0123456789abcdef".to_owned()),
-        ("PUBLIC_URL", "https://hooks.example.com/twilio".to_owned()),
-        ("TWILIO_DEBUGGER_EXPORTER_STORE_DIR", dir.join("data").display().to_string()),
-        ("TWILIO_DEBUGGER_EXPORTER_STORE_BYTES_MAX", (8_u64 << 30).to_string()),
-    ];
-    let environment: Environment = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    let sources = Sources { environment, ..Sources::default() };
-    load(&sources, Need::Everything).unwrap_or_else(|faults| panic!("{faults}")).settings
 }
 
 fn event(number: u64) -> DebuggerEvent {

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::{Parts, note_loaded, turned};
+use super::{Parts, note_loaded, rules_of, shown_of, turned};
 use crate::config::{self, Loaded, Need};
-use crate::input::webhook::Rules;
 use crate::telemetry::Telemetry;
 
 /// Reads every source again. A bad file keeps the old configuration.
@@ -29,13 +28,13 @@ pub(super) fn reload(parts: &Parts, page: &Telemetry) -> Result<(), String> {
         tracing::warn!(warning, "configuration");
     }
     let settings = Arc::new(settings);
-    parts.metrics.know_keys(&settings);
+    parts.metrics.know_keys(&settings.accounts);
     parts.webhook_controls.tls.store(webhook_guard.tls);
     parts.webhook_controls.set_connections_max(settings.webhook.connections_max);
     parts.telemetry_controls.tls.store(telemetry_guard.tls.clone());
-    parts.receiver.set_rules(Rules::new(settings.clone(), webhook_guard.basic_auth));
+    parts.receiver.set_rules(rules_of(&settings, webhook_guard.basic_auth));
     page.guard.store(Arc::new(telemetry_guard));
-    page.settings.store(settings.clone());
+    page.shown.store(Arc::new(shown_of(&settings)));
     parts.settings.store(settings);
     parts.reloaded.notify_one();
     note_loaded(&parts.metrics);

@@ -53,7 +53,7 @@ pub(super) fn run(sources: &Sources, out: &mut impl Write) -> Result<ExitCode, C
             Collector::start().await.map_err(|error| CommandError::failed("cannot start a collector", &error))?;
         let sources = own_sources(sources, dir.path(), &collector)?;
         let loaded = load(&sources, Need::Everything)?;
-        let spans = log::start(&loaded.settings).map_err(CommandError::Failed)?;
+        let spans = log::start(&loaded.settings.log, loaded.settings.traces.as_ref()).map_err(CommandError::Failed)?;
         let token = loaded.settings.accounts.first().and_then(|account| account.auth_tokens.first()).cloned();
         let token = token.ok_or_else(|| CommandError::Failed("the demo's token is lost".into()))?;
         let public_url = loaded.settings.public_urls[0].to_string();

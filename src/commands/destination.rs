@@ -3,9 +3,8 @@
 use tokio::sync::watch;
 
 use super::{CommandError, sentence};
-use crate::config::OtlpSettings;
 use crate::otlp::answer::Answer;
-use crate::otlp::{Client, Replayed, replay};
+use crate::otlp::{Client, Replayed, Settings, replay};
 use crate::store::StoredEvent;
 
 /// A collector.
@@ -22,7 +21,7 @@ pub(super) struct Tally {
 
 impl Destination {
     /// Connects to nothing yet; needs a tokio runtime.
-    pub(super) fn new(settings: &OtlpSettings) -> Result<Self, CommandError> {
+    pub(super) fn new(settings: &Settings) -> Result<Self, CommandError> {
         Client::new(settings).map(Self).map_err(|error| CommandError::Usage(sentence(&error)))
     }
 

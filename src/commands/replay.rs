@@ -12,9 +12,9 @@ use super::destination::{Destination, Tally};
 use super::{CommandError, block_on, sentence};
 use crate::app::stop_signal;
 use crate::cli;
-use crate::config::{Need, OtlpSettings, Sources, load};
-use crate::log;
+use crate::config::{Need, Sources, load};
 use crate::store::{Archive, ArchiveError};
+use crate::{log, otlp};
 
 /// The events read at once.
 const PAGE_EVENTS: usize = 1_000;
@@ -32,15 +32,15 @@ struct Range {
 /// Exports; 0 if the collector took every event of the range, else 1.
 pub(super) fn run(replay: &cli::Replay, sources: &Sources, out: &mut impl Write) -> Result<ExitCode, CommandError> {
     let settings = load(sources, Need::Export)?.settings;
-    let Some(otlp) = &settings.otlp else {
+    let Some(collector) = &settings.otlp else {
         return Err(CommandError::Usage("there is nowhere to replay to: set otlp.endpoint".into()));
     };
     let range = Range::new(replay, Timestamp::now())?;
     let archive = Archive::open(&settings.store.dir).map_err(|error| unreadable(&error))?;
     block_on(async {
         // Traces are of requests, and there are none here.
-        log::start(&crate::config::Settings { traces: None, ..settings.clone() }).map_err(CommandError::Usage)?;
-        export(&archive, range, otlp, out).await
+        log::start(&settings.log, None).map_err(CommandError::Usage)?;
+        export(&archive, range, collector, out).await
     })
 }
 
@@ -63,10 +63,10 @@ impl Range {
 async fn export(
     archive: &Archive,
     range: Range,
-    otlp: &OtlpSettings,
+    collector: &otlp::Settings,
     out: &mut impl Write,
 ) -> Result<ExitCode, CommandError> {
-    let destination = Destination::new(otlp)?;
+    let destination = Destination::new(collector)?;
     // Somebody waits for this: a collector that is not there is said at once. One that goes away later is waited for.
     destination
         .probe()

@@ -177,7 +177,7 @@ fn token_of_variable(environment: &Environment, name: &str) -> Result<SecretStri
 /// # Errors
 ///
 /// A sentence that names the file, for a file that cannot be read, is empty, or holds anything but one token.
-pub fn token_of_file(file: &Path) -> Result<SecretString, String> {
+fn token_of_file(file: &Path) -> Result<SecretString, String> {
     if file.to_str().is_some_and(looks_like_a_token) {
         return Err(not_a_name("file"));
     }

@@ -7,24 +7,24 @@
 
 use axum::http::Uri;
 
-use super::OtlpProtocol;
 use super::environment::Environment;
 use super::fault::Report;
 use super::otel_variables::variable;
-use super::otlp::Signal;
+use super::signal::Signal;
+use crate::otlp::Protocol;
 
 const PLACE: &str = "otlp.endpoint";
 
 /// The endpoint as the client dials it; none, and a fault, for one that cannot be dialled.
 pub(super) fn read(
     typed: &str,
-    protocol: OtlpProtocol,
+    protocol: Protocol,
     signal: Signal,
     environment: &Environment,
     report: &mut Report,
 ) -> Option<String> {
     let with_scheme = match protocol {
-        OtlpProtocol::Grpc if !typed.contains("://") => {
+        Protocol::Grpc if !typed.contains("://") => {
             let insecure = variable("INSECURE", signal, environment);
             let plain = insecure.is_some_and(|(_, value)| value.eq_ignore_ascii_case("true"));
             format!("{}://{typed}", if plain { "http" } else { "https" })
@@ -40,7 +40,7 @@ pub(super) fn read(
     };
     warn_of_the_other_port(&uri, protocol, report);
     let origin = format!("{}://{}", uri.scheme_str()?, uri.authority()?);
-    if protocol == OtlpProtocol::Grpc {
+    if protocol == Protocol::Grpc {
         return Some(origin);
     }
     let own =
@@ -76,10 +76,10 @@ fn parse(text: &str) -> Result<Uri, &'static str> {
     Ok(uri)
 }
 
-fn warn_of_the_other_port(uri: &Uri, protocol: OtlpProtocol, report: &mut Report) {
+fn warn_of_the_other_port(uri: &Uri, protocol: Protocol, report: &mut Report) {
     let other = match (protocol, uri.port_u16()) {
-        (OtlpProtocol::Grpc, Some(4318)) => "4318 is the port of OTLP over HTTP; set otlp.protocol to http/protobuf",
-        (OtlpProtocol::HttpProtobuf, Some(4317)) => "4317 is the port of OTLP over gRPC; set otlp.protocol to grpc",
+        (Protocol::Grpc, Some(4318)) => "4318 is the port of OTLP over HTTP; set otlp.protocol to http/protobuf",
+        (Protocol::HttpProtobuf, Some(4317)) => "4317 is the port of OTLP over gRPC; set otlp.protocol to grpc",
         _ => return,
     };
     report.warn(format!("{PLACE}: {other}, unless your collector differs"));

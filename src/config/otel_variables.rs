@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::environment::Environment;
 use super::fault::Report;
 use super::layers::set;
-use super::otlp::Signal;
+use super::signal::Signal;
 
 /// The end of a variable's name, and the path in the `otlp` section.
 const TEXTS: &[(&str, &str)] = &[

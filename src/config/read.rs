@@ -3,21 +3,23 @@
 //! Every section is read whatever became of the one before, with its default in the place of what is faulty: that is how
 //! one run names them all. The settings of such a run are thrown away.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::accounts::{accounts, public_urls};
 use super::fault::{ConfigError, Report};
 use super::layers::merge;
 use super::section::Section;
-use super::{Loaded, LogSettings, MetricsSettings, Need, ServerTls, Settings, Sources, StoreSettings};
-use super::{TelemetrySettings, WebhookSettings, otlp, values};
+use super::{Loaded, Need, Settings, Sources, otlp_section, values};
 use crate::basic_auth::BasicAuth;
+use crate::input::webhook;
+use crate::log;
+use crate::metrics;
 use crate::redact::Redaction;
+use crate::store;
+use crate::telemetry;
 use crate::telemetry::web_config::{self, Guard};
-use crate::tls;
+use crate::tls::{self, ServerTls};
 
-const DAY: Duration = Duration::from_hours(24);
 const FAR: Duration = Duration::from_hours(3650 * 24);
 
 /// Reads and checks everything that `sources` say.
@@ -44,19 +46,19 @@ pub fn load(sources: &Sources, need: Need) -> Result<Loaded, ConfigError> {
             (Vec::new(), Vec::new())
         }
     };
-    let webhook = webhook(root.section(&mut report, "webhook"), &mut report);
-    let telemetry = telemetry(root.section(&mut report, "telemetry"), &mut report);
+    let webhook = webhook_section(root.section(&mut report, "webhook"), &mut report);
+    let telemetry = telemetry_section(root.section(&mut report, "telemetry"), &mut report);
     refuse_one_address_twice(&webhook, &telemetry, &mut report);
-    let store = store(root.section(&mut report, "store"), &mut report);
-    let metrics = metrics(root.section(&mut report, "metrics"), &mut report);
+    let store = store_section(root.section(&mut report, "store"), &mut report);
+    let metrics = metrics_section(root.section(&mut report, "metrics"), &mut report);
     root.take("otlp");
     let (otlp, traces) = match need {
-        Need::Everything | Need::Export => otlp::read(&layers, environment, &mut report),
+        Need::Everything | Need::Export => otlp_section::read(&layers, environment, &mut report),
         Need::Accounts | Need::Store => (None, None),
     };
     let levels = [("none", Redaction::None), ("standard", Redaction::Standard), ("strict", Redaction::Strict)];
     let redaction = root.or(&mut report, "redaction", Redaction::default(), values::word(&levels));
-    let log = log(root.section(&mut report, "log"), &mut report);
+    let log = log_section(root.section(&mut report, "log"), &mut report);
     root.finish(&mut report);
     let settings = Settings { public_urls, accounts, webhook, telemetry, store, metrics, otlp, traces, redaction, log };
     let (webhook_guard, telemetry_guard) = match need {
@@ -66,11 +68,17 @@ pub fn load(sources: &Sources, need: Need) -> Result<Loaded, ConfigError> {
     report.finish().map(|warnings| Loaded { settings, webhook_guard, telemetry_guard, warnings })
 }
 
-fn webhook(mut section: Section, report: &mut Report) -> WebhookSettings {
-    let settings = WebhookSettings {
-        listen: section.or(report, "listen", ([0, 0, 0, 0], 8080).into(), values::address),
-        body_bytes_max: section.or(report, "body_bytes_max", 512 << 10, values::size((1 << 10)..=(16 << 20))),
-        connections_max: section.or(report, "connections_max", 1024, values::count(1..=1_000_000)),
+fn webhook_section(mut section: Section, report: &mut Report) -> webhook::Settings {
+    let default = webhook::Settings::default();
+    let settings = webhook::Settings {
+        listen: section.or(report, "listen", default.listen, values::address),
+        body_bytes_max: section.or(
+            report,
+            "body_bytes_max",
+            default.body_bytes_max,
+            values::size((1 << 10)..=(16 << 20)),
+        ),
+        connections_max: section.or(report, "connections_max", default.connections_max, values::count(1..=1_000_000)),
         tls: section.optional_section(report, "tls").and_then(|tls| server_tls(tls, report)),
         basic_auth_file: section.optional(report, "basic_auth_file", values::path),
     };
@@ -94,16 +102,17 @@ pub(crate) fn server_tls(mut section: Section, report: &mut Report) -> Option<Se
     Some(ServerTls { cert_file: files.0?, key_file: files.1? })
 }
 
-fn telemetry(mut section: Section, report: &mut Report) -> TelemetrySettings {
-    let settings = TelemetrySettings {
-        listen: section.or(report, "listen", ([127, 0, 0, 1], 9979).into(), values::address),
+fn telemetry_section(mut section: Section, report: &mut Report) -> telemetry::Settings {
+    let default = telemetry::Settings::default();
+    let settings = telemetry::Settings {
+        listen: section.or(report, "listen", default.listen, values::address),
         web_config_file: section.optional(report, "web_config_file", values::path),
     };
     section.finish(report);
     settings
 }
 
-fn refuse_one_address_twice(webhook: &WebhookSettings, telemetry: &TelemetrySettings, report: &mut Report) {
+fn refuse_one_address_twice(webhook: &webhook::Settings, telemetry: &telemetry::Settings, report: &mut Report) {
     let (one, other) = (webhook.listen, telemetry.listen);
     let overlap = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
     // Port 0 takes a free one each time.
@@ -115,24 +124,28 @@ fn refuse_one_address_twice(webhook: &WebhookSettings, telemetry: &TelemetrySett
     }
 }
 
-fn store(mut section: Section, report: &mut Report) -> StoreSettings {
-    let settings = StoreSettings {
-        dir: section.or(report, "dir", PathBuf::from("./data"), values::path),
-        bytes_max: section.or(report, "bytes_max", 1 << 30, values::bytes((16 << 20)..=(1 << 44))),
-        retention: section.or(report, "retention", 7 * DAY, values::duration(Duration::ZERO..=FAR)),
-        dedupe_window: section.or(report, "dedupe_window", 32 * DAY, values::duration(Duration::from_secs(1)..=FAR)),
-        dedupe_events_max: section.or(report, "dedupe_events_max", 1_000_000, values::count(1_000..=100_000_000)),
+fn store_section(mut section: Section, report: &mut Report) -> store::Settings {
+    let default = store::Settings::default();
+    let dedupe_window = values::duration(Duration::from_secs(1)..=FAR);
+    let dedupe_events_max = values::count(1_000..=100_000_000);
+    let settings = store::Settings {
+        dir: section.or(report, "dir", default.dir, values::path),
+        bytes_max: section.or(report, "bytes_max", default.bytes_max, values::bytes((16 << 20)..=(1 << 44))),
+        retention: section.or(report, "retention", default.retention, values::duration(Duration::ZERO..=FAR)),
+        dedupe_window: section.or(report, "dedupe_window", default.dedupe_window, dedupe_window),
+        dedupe_events_max: section.or(report, "dedupe_events_max", default.dedupe_events_max, dedupe_events_max),
     };
     section.finish(report);
     settings
 }
 
-fn metrics(mut section: Section, report: &mut Report) -> MetricsSettings {
-    let settings = MetricsSettings {
-        error_codes_max: section.or(report, "error_codes_max", 1_000, values::count(1..=100_000)),
-        account_label: section.or(report, "account_label", false, values::truth),
-        zero_first: section.or(report, "zero_first", true, values::truth),
-        codes: section.or(report, "codes", Vec::new(), values::error_codes),
+fn metrics_section(mut section: Section, report: &mut Report) -> metrics::Settings {
+    let default = metrics::Settings::default();
+    let settings = metrics::Settings {
+        error_codes_max: section.or(report, "error_codes_max", default.error_codes_max, values::count(1..=100_000)),
+        account_label: section.or(report, "account_label", default.account_label, values::truth),
+        zero_first: section.or(report, "zero_first", default.zero_first, values::truth),
+        codes: section.or(report, "codes", default.codes, values::error_codes),
     };
     if settings.codes.len() > settings.error_codes_max {
         let (listed, most) = (settings.codes.len(), settings.error_codes_max);
@@ -142,10 +155,11 @@ fn metrics(mut section: Section, report: &mut Report) -> MetricsSettings {
     settings
 }
 
-fn log(mut section: Section, report: &mut Report) -> LogSettings {
-    let settings = LogSettings {
-        level: section.or(report, "level", "info".to_owned(), values::log_filter),
-        json: section.or(report, "format", false, values::word(&[("text", false), ("json", true)])),
+fn log_section(mut section: Section, report: &mut Report) -> log::Settings {
+    let default = log::Settings::default();
+    let settings = log::Settings {
+        level: section.or(report, "level", default.level, values::log_filter),
+        json: section.or(report, "format", default.json, values::word(&[("text", false), ("json", true)])),
     };
     section.finish(report);
     settings

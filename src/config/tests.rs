@@ -7,7 +7,8 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
-use super::{KEYS, Loaded, Need, OtlpProtocol, Sources, load};
+use super::{KEYS, Loaded, Need, Sources, load};
+use crate::otlp::Protocol;
 use crate::redact::Redaction;
 
 mod identity;
@@ -118,7 +119,7 @@ redaction: standard
     assert_eq!(tokens, [TOKEN, "other"]);
     assert_eq!(settings.public_urls[0].to_string(), "https://hooks.example.com/twilio");
     let otlp = settings.otlp.as_ref().expect("an endpoint");
-    assert_eq!((otlp.endpoint.as_str(), otlp.protocol), ("http://127.0.0.1:4317", OtlpProtocol::Grpc));
+    assert_eq!((otlp.endpoint.as_str(), otlp.protocol), ("http://127.0.0.1:4317", Protocol::Grpc));
     assert_eq!((otlp.batch_records_max, otlp.batch_bytes_max, otlp.gzip), (512, 3_145_728, false));
     assert_eq!(otlp.timeout, Duration::from_secs(10));
     assert!(settings.traces.is_none());

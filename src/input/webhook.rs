@@ -3,6 +3,7 @@
 //! `receive` is the story of a request; each line is a stage, and whatever stops it is a [`Rejection`].
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -23,16 +24,45 @@ use super::rejection::Rejection;
 use super::rejections::Rejections;
 use super::signature::{Refusal, Verified, Verifier};
 use super::{debugger_form, doctor};
+use crate::account::Account;
 use crate::basic_auth::BasicAuth;
-use crate::config::Settings;
 use crate::metrics::{Metrics, RejectionReason};
 use crate::otlp::current_trace;
+use crate::public_url::PublicUrl;
 use crate::redact::Redaction;
 use crate::server::{Answers, Malformed};
 use crate::store::{AcceptError, Arrival, Pressure, Store};
+use crate::tls::ServerTls;
 
 /// How long a client may take for a request's body.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// `webhook`.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Address of the listener.
+    pub listen: SocketAddr,
+    /// The largest request body, in bytes.
+    pub body_bytes_max: usize,
+    /// The most connections at one time.
+    pub connections_max: usize,
+    /// Certificate and key, for those without a proxy.
+    pub tls: Option<ServerTls>,
+    /// An htpasswd file of `name:bcrypt` lines.
+    pub basic_auth_file: Option<PathBuf>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: ([0, 0, 0, 0], 8080).into(),
+            body_bytes_max: 512 << 10,
+            connections_max: 1024,
+            tls: None,
+            basic_auth_file: None,
+        }
+    }
+}
 
 /// The webhook listener's state.
 #[derive(Debug)]
@@ -48,15 +78,25 @@ pub struct Receiver {
 #[derive(Debug)]
 pub struct Rules {
     verifier: Verifier,
-    settings: Arc<Settings>,
+    public_urls: Vec<PublicUrl>,
+    accounts: Vec<Account>,
+    body_bytes_max: usize,
+    redaction: Redaction,
     basic_auth: Option<BasicAuth>,
 }
 
 impl Rules {
     /// Takes what the webhook needs of the settings.
     #[must_use]
-    pub fn new(settings: Arc<Settings>, basic_auth: Option<BasicAuth>) -> Self {
-        Self { verifier: Verifier::new(&settings.public_urls, &settings.accounts), settings, basic_auth }
+    pub fn new(
+        public_urls: Vec<PublicUrl>,
+        accounts: Vec<Account>,
+        body_bytes_max: usize,
+        redaction: Redaction,
+        basic_auth: Option<BasicAuth>,
+    ) -> Self {
+        let verifier = Verifier::new(&public_urls, &accounts);
+        Self { verifier, public_urls, accounts, body_bytes_max, redaction, basic_auth }
     }
 }
 
@@ -170,14 +210,13 @@ impl Receiver {
         body: Incoming,
         delivery: &mut Option<Delivery>,
     ) -> Result<(), Rejection> {
-        let webhook = &rules.settings.webhook;
-        framing::check(head, |path| rules.verifier.has_path(path), webhook.body_bytes_max)?;
+        framing::check(head, |path| rules.verifier.has_path(path), rules.body_bytes_max)?;
         rules.check_user(&head.headers).await?;
         framing::check_signed(&head.headers)?;
         self.check_open()?;
-        let delivery = delivery.insert(read(head, body, webhook.body_bytes_max).await?);
+        let delivery = delivery.insert(read(head, body, rules.body_bytes_max).await?);
         let verified = rules.verifier.verify(delivery)?;
-        let arrival = self.arrival_of(&verified, rules.settings.redaction);
+        let arrival = self.arrival_of(&verified, rules.redaction);
         self.store.accept(arrival, verified.mac(), verified.key().clone()).await?;
         Ok(())
     }
@@ -228,8 +267,7 @@ impl Receiver {
         // After the answer: how long the doctor takes depends on the tokens, and is nobody's business.
         let (receiver, host, detail) = (self.clone(), host.cloned(), rejection.to_string());
         tokio::task::spawn_blocking(move || {
-            let Settings { public_urls, accounts, .. } = &*rules.settings;
-            let hint = doctor::hint(public_urls, accounts, &delivery, host.as_ref());
+            let hint = doctor::hint(&rules.public_urls, &rules.accounts, &delivery, host.as_ref());
             receiver.rejections.log(&turn, &detail, peer.ip(), hint);
         });
     }

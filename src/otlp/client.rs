@@ -21,8 +21,7 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
 use super::answer::Answer;
-use super::record;
-use crate::config::{ClientTls, OtlpProtocol, OtlpSettings};
+use super::{ClientTls, Protocol, Settings, record};
 use crate::metrics::OtlpFailure;
 
 /// The most bytes of a collector's answer that are read.
@@ -98,9 +97,9 @@ impl Client {
     /// # Errors
     ///
     /// [`ClientError`], which names the setting's file, endpoint or header.
-    pub fn new(settings: &OtlpSettings) -> Result<Self, ClientError> {
+    pub fn new(settings: &Settings) -> Result<Self, ClientError> {
         let transport = match settings.protocol {
-            OtlpProtocol::Grpc => {
+            Protocol::Grpc => {
                 let mut client = LogsServiceClient::new(channel(settings)?);
                 if settings.gzip {
                     client = client.send_compressed(CompressionEncoding::Gzip);
@@ -112,7 +111,7 @@ impl Client {
                     metadata: MetadataMap::from_headers(headers(&settings.headers)?),
                 }
             }
-            OtlpProtocol::HttpProtobuf => {
+            Protocol::HttpProtobuf => {
                 Transport::Http { client: http_client(settings)?, url: settings.endpoint.clone(), gzip: settings.gzip }
             }
         };
@@ -202,7 +201,7 @@ async fn send_http(client: &reqwest::Client, url: &str, gzip: bool, request: &Ex
 }
 
 /// A channel that connects when it is first used.
-pub(super) fn channel(settings: &OtlpSettings) -> Result<Channel, ClientError> {
+pub(super) fn channel(settings: &Settings) -> Result<Channel, ClientError> {
     let at_endpoint = |source| ClientError::Grpc { endpoint: settings.endpoint.clone(), source };
     let mut endpoint = Endpoint::from_shared(settings.endpoint.clone()).map_err(at_endpoint)?;
     if settings.endpoint.starts_with("https://") {
@@ -223,7 +222,7 @@ fn tls_config(tls: &ClientTls) -> Result<ClientTlsConfig, ClientError> {
 }
 
 /// A client that sends the configured headers with every request.
-pub(super) fn http_client(settings: &OtlpSettings) -> Result<reqwest::Client, ClientError> {
+pub(super) fn http_client(settings: &Settings) -> Result<reqwest::Client, ClientError> {
     let at_endpoint = |source| ClientError::Http { endpoint: settings.endpoint.clone(), source };
     let mut builder = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())

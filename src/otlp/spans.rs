@@ -8,7 +8,7 @@ use axum::http::{Request, Response};
 use bytes::Bytes;
 use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
 use opentelemetry_http::{HttpClient, HttpError};
-use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _, WithTonicConfig as _};
+use opentelemetry_otlp::{SpanExporter, WithExportConfig as _, WithHttpConfig as _, WithTonicConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tonic::metadata::MetadataMap;
@@ -19,7 +19,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, layer};
 
 use super::client::{ClientError, channel, headers, http_client};
-use crate::config::{OtlpProtocol, OtlpSettings};
+use super::{Protocol, Settings};
 use crate::event::TraceContext;
 
 /// How long the last spans may take to go out.
@@ -45,20 +45,20 @@ impl Spans {
 /// # Errors
 ///
 /// [`ClientError`].
-pub fn start<S>(settings: &OtlpSettings) -> Result<(Spans, impl Layer<S> + use<S>), ClientError>
+pub fn start<S>(settings: &Settings) -> Result<(Spans, impl Layer<S> + use<S>), ClientError>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
     let exporter = match settings.protocol {
-        OtlpProtocol::Grpc => SpanExporter::builder()
+        Protocol::Grpc => SpanExporter::builder()
             .with_tonic()
             .with_channel(channel(settings)?)
             .with_metadata(MetadataMap::from_headers(headers(&settings.headers)?))
             .with_timeout(settings.timeout)
             .build(),
-        OtlpProtocol::HttpProtobuf => SpanExporter::builder()
+        Protocol::HttpProtobuf => SpanExporter::builder()
             .with_http()
-            .with_protocol(Protocol::HttpBinary)
+            .with_protocol(opentelemetry_otlp::Protocol::HttpBinary)
             .with_endpoint(settings.endpoint.clone())
             .with_timeout(settings.timeout)
             .with_http_client(OnTokio { handle: tokio::runtime::Handle::current(), client: http_client(settings)? })

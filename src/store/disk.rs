@@ -8,11 +8,10 @@ use std::{fs, io};
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Transaction, params};
 
-use super::Opened;
 use super::documents::Packed;
 use super::schema::{SCHEMA_VERSION, migrate, version_of};
 use super::seen::Seen;
-use crate::config::StoreSettings;
+use super::{Opened, Settings};
 use crate::level::Level;
 use crate::metrics::event_series::{SeriesLabels, StoredSeries};
 use crate::metrics::{CounterRow, Restored};
@@ -124,7 +123,7 @@ fn pages_of(connection: &Connection) -> rusqlite::Result<u64> {
     Ok(number("PRAGMA page_count")?.saturating_sub(number("PRAGMA freelist_count")?))
 }
 
-pub(super) fn open(settings: &StoreSettings) -> Result<Opened, OpenError> {
+pub(super) fn open(settings: &Settings) -> Result<Opened, OpenError> {
     let dir = &settings.dir;
     let lock = lock(dir)?;
     let path = dir.join(FILE_NAME);

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::OptionalExtension as _;
 
+use super::Settings;
 use super::disk::{COMMIT_BYTES, Disk};
-use crate::config::StoreSettings;
 
 /// From here on new events are kept without their payload, and delivered ones make room for new ones.
 pub(super) fn high_mark(bytes_max: u64) -> u64 {
@@ -29,7 +29,7 @@ pub(super) enum Room {
 }
 
 /// Deletes what is past its time: delivered events after `retention`, fingerprints and quarantine after the dedupe window.
-pub(super) fn apply(disk: &mut Disk, limits: &StoreSettings, delivered_through: u64) -> rusqlite::Result<()> {
+pub(super) fn apply(disk: &mut Disk, limits: &Settings, delivered_through: u64) -> rusqlite::Result<()> {
     let now = Timestamp::now();
     let end = Instant::now() + ROUND_TIME_MAX;
     let events_before = before(now, limits.retention);

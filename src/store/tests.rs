@@ -8,10 +8,9 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::retention::high_mark;
-use super::{Archive, Arrival, Backlog, Pressure, Receipt, Settlement, Store, open};
+use super::{Archive, Arrival, Backlog, Pressure, Receipt, Settings, Settlement, Store, open};
 use crate::account::{KeyName, Mac};
-use crate::config::{self, Need, Settings, Sources, StoreSettings};
-use crate::metrics::Metrics;
+use crate::metrics::{self, Metrics};
 use crate::quarantine::{QuarantineReason, Quarantined};
 use crate::sid::AccountSid;
 
@@ -25,24 +24,14 @@ struct Running {
     thread: std::thread::JoinHandle<()>,
 }
 
-fn settings() -> Settings {
-    let environment = [
-        ("TWILIO_ACCOUNT_SID", "AC1"),
-        ("TWILIO_AUTH_TOKEN", "0123456789abcdef0123456789abcdef"),
-        ("PUBLIC_URL", "https://h/t"),
-    ];
-    let environment = environment.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let sources = Sources { environment, ..Sources::default() };
-    config::load(&sources, Need::Everything).expect("enough").settings
+fn limits(dir: &TempDir) -> Settings {
+    Settings { dir: dir.path().join("data"), ..Settings::default() }
 }
 
-fn limits(dir: &TempDir) -> StoreSettings {
-    StoreSettings { dir: dir.path().join("data"), ..settings().store }
-}
-
-fn start(limits: &StoreSettings) -> Running {
+fn start(limits: &Settings) -> Running {
     let mut opened = open(limits).expect("opens");
-    let metrics = Arc::new(Metrics::new(&settings(), std::mem::take(&mut opened.restored)));
+    let metrics =
+        Arc::new(Metrics::new(&metrics::Settings::default(), &[], false, std::mem::take(&mut opened.restored)));
     let (store, backlog, thread) = opened.start(metrics.clone(), limits.clone(), true);
     Running { store, backlog, metrics, thread }
 }
@@ -75,7 +64,7 @@ impl Running {
     }
 
     /// Applies `limits`, and returns once they are applied: the writer takes its commands in order.
-    async fn maintain(&self, limits: &StoreSettings) {
+    async fn maintain(&self, limits: &Settings) {
         self.store.maintain(limits.clone()).await;
         self.store.keep_counters(Vec::new()).await.expect("the writer runs");
         self.store.keep_counters(Vec::new()).await.expect("the writer runs");
@@ -97,17 +86,17 @@ fn key() -> KeyName {
     KeyName { account_sid: AccountSid::parse("AC1").expect("valid"), position: 0 }
 }
 
-fn database(limits: &StoreSettings) -> rusqlite::Connection {
+fn database(limits: &Settings) -> rusqlite::Connection {
     rusqlite::Connection::open(limits.dir.join("events.db")).expect("a database")
 }
 
 /// What stands in the store, and would be there after a crash.
-fn stored_number(limits: &StoreSettings, query: &str) -> u64 {
+fn stored_number(limits: &Settings, query: &str) -> u64 {
     database(limits).query_row(query, [], |row| row.get(0)).expect("a number")
 }
 
 /// Makes everything in a store older that nobody writes just now.
-fn age(limits: &StoreSettings, by: Duration) {
+fn age(limits: &Settings, by: Duration) {
     let store = database(limits);
     let millis = i64::try_from(by.as_millis()).expect("not so long");
     for (table, time) in [("event_groups", "received_at"), ("seen_groups", "at"), ("quarantine", "at")] {
@@ -123,7 +112,7 @@ fn numbers(archive: &Archive) -> Vec<u64> {
 #[tokio::test]
 async fn retention_deletes_delivered_events_only() {
     let dir = tempfile::tempdir().expect("a folder");
-    let limits = StoreSettings { retention: DAY, ..limits(&dir) };
+    let limits = Settings { retention: DAY, ..limits(&dir) };
     let running = start(&limits);
     for number in 1..=6 {
         running.accept(number).await;
@@ -148,7 +137,7 @@ async fn retention_deletes_delivered_events_only() {
 #[tokio::test]
 async fn one_round_of_retention_deletes_more_than_one_step() {
     let dir = tempfile::tempdir().expect("a folder");
-    let limits = StoreSettings { retention: DAY, dedupe_window: DAY, ..limits(&dir) };
+    let limits = Settings { retention: DAY, dedupe_window: DAY, ..limits(&dir) };
     let running = start(&limits);
     for number in 1..=200 {
         running.accept(number).await;
@@ -167,7 +156,7 @@ async fn one_round_of_retention_deletes_more_than_one_step() {
 #[tokio::test]
 async fn what_is_quarantined_counts_as_remembered() {
     let dir = tempfile::tempdir().expect("a folder");
-    let limits = StoreSettings { dedupe_events_max: 10, ..limits(&dir) };
+    let limits = Settings { dedupe_events_max: 10, ..limits(&dir) };
     let running = start(&limits);
     for number in 1..=15 {
         assert_eq!(running.quarantine(number).await, Receipt::Stored);
@@ -186,7 +175,7 @@ async fn what_is_quarantined_counts_as_remembered() {
 #[tokio::test]
 async fn quarantine_ends_with_the_window() {
     let dir = tempfile::tempdir().expect("a folder");
-    let limits = StoreSettings { dedupe_window: DAY, ..limits(&dir) };
+    let limits = Settings { dedupe_window: DAY, ..limits(&dir) };
     let running = start(&limits);
     for number in 1..=100 {
         running.quarantine(number).await;
@@ -215,7 +204,7 @@ async fn a_full_store_of_delivered_events_makes_room_by_itself() {
              UPDATE state SET events = {GROUPS}, last_seq = {GROUPS}, cursor = {GROUPS};"
         ))
         .expect("writes");
-    let smaller = StoreSettings { bytes_max: 2 << 20, ..limits.clone() };
+    let smaller = Settings { bytes_max: 2 << 20, ..limits.clone() };
     let running = start(&smaller);
     running.store.maintain(smaller.clone()).await;
     let high_mark = i64::try_from(high_mark(smaller.bytes_max)).expect("small");
@@ -256,7 +245,7 @@ async fn a_refused_record_and_its_count_are_written_together() {
 #[tokio::test]
 async fn the_oldest_are_forgotten_when_too_many_are_remembered() {
     let dir = tempfile::tempdir().expect("a folder");
-    let limits = StoreSettings { dedupe_events_max: 10, ..limits(&dir) };
+    let limits = Settings { dedupe_events_max: 10, ..limits(&dir) };
     let mut running = start(&limits);
     for number in 1..=15 {
         assert_eq!(running.accept(number).await, Receipt::Stored);
@@ -279,7 +268,7 @@ async fn the_oldest_are_forgotten_when_too_many_are_remembered() {
 #[tokio::test]
 async fn the_window_ends_when_it_ends() {
     let dir = tempfile::tempdir().expect("a folder");
-    let limits = StoreSettings { retention: Duration::ZERO, dedupe_window: DAY * 32, ..limits(&dir) };
+    let limits = Settings { retention: Duration::ZERO, dedupe_window: DAY * 32, ..limits(&dir) };
     let running = start(&limits);
     running.accept(1).await;
     running.delivered(1).await;

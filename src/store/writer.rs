@@ -25,8 +25,7 @@ pub(super) use self::gathering::Gathering;
 use super::backlog::{Settlement, StoreGone};
 use super::disk::{COMMIT_BYTES, Disk, Write};
 use super::documents::Packed;
-use super::{AcceptError, KeptCounters, Receipt};
-use crate::config::StoreSettings;
+use super::{AcceptError, KeptCounters, Receipt, Settings};
 use crate::metrics::Metrics;
 use crate::metrics::event_series::SeriesLabels;
 
@@ -49,7 +48,7 @@ pub(super) enum Command {
     /// Move the cursor.
     Settle { settlement: Settlement, done: oneshot::Sender<Result<(), StoreGone>> },
     /// Apply limits, perhaps new ones.
-    Maintain(Box<StoreSettings>),
+    Maintain(Box<Settings>),
     /// Write the counters and end.
     Close,
 }
@@ -63,7 +62,7 @@ pub(super) struct Writer {
     stored: watch::Sender<u64>,
     keep_for_export: bool,
     gathering: Gathering,
-    limits: StoreSettings,
+    limits: Settings,
     kept: HashMap<(String, String), u64>,
     unsettled: Vec<(Settlement, oneshot::Sender<Result<(), StoreGone>>)>,
     bytes: u64,
@@ -90,7 +89,7 @@ impl Writer {
         metrics: Arc<Metrics>,
         pressure: Arc<AtomicU8>,
         stored: watch::Sender<u64>,
-        limits: StoreSettings,
+        limits: Settings,
         keep_for_export: bool,
         gathering: Gathering,
     ) -> Self {

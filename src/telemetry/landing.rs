@@ -9,16 +9,17 @@ use axum::response::Html;
 
 use super::Telemetry;
 use crate::input::rejection::Rejection;
+use crate::redact::mask_url;
 
 pub(super) async fn page(State(telemetry): State<Arc<Telemetry>>) -> Html<String> {
-    let settings = telemetry.settings.load_full();
+    let shown = telemetry.shown.load_full();
     let uptime = humantime::format_duration(Duration::from_secs(telemetry.started.elapsed().as_secs()));
     let mut urls = String::new();
-    for url in &settings.public_urls {
+    for url in &shown.public_urls {
         let _ = write!(urls, "<li><code>{}</code></li>", escape(&url.to_string()));
     }
-    let export = match &settings.otlp {
-        Some(otlp) => format!("Log records go to <code>{}</code>.", escape(&without_userinfo(&otlp.endpoint))),
+    let export = match &shown.otlp_endpoint {
+        Some(endpoint) => format!("Log records go to <code>{}</code>.", escape(&mask_url(endpoint))),
         None => "Log export is off: no OTLP endpoint is configured.".to_owned(),
     };
     Html(format!(
@@ -57,10 +58,6 @@ fn refused(telemetry: &Telemetry) -> String {
         );
     }
     rows + "</table>"
-}
-
-fn without_userinfo(url: &str) -> String {
-    crate::redact::mask_url(url)
 }
 
 fn escape(text: &str) -> String {

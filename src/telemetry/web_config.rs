@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use crate::basic_auth::BasicAuth;
 use crate::config::section::Section;
-use crate::config::{Report, ServerTls, layers, values};
-use crate::tls::{self, ClientCertificates, Handshake};
+use crate::config::{Report, layers, values};
+use crate::tls::{self, ClientCertificates, Handshake, ServerTls};
 
 /// What stands between a listener and its callers; open when empty.
 #[derive(Debug, Clone, Default)]

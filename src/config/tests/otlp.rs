@@ -3,13 +3,13 @@ use std::time::Duration;
 use secrecy::ExposeSecret as _;
 
 use super::{Case, case};
-use crate::config::{OtlpProtocol, OtlpSettings};
+use crate::otlp::{Protocol, Settings};
 
 fn with(variables: &[(&str, &str)]) -> Case {
     variables.iter().fold(Case::minimal(), |case, (name, value)| case.with(name, value))
 }
 
-fn logs(case: &Case) -> OtlpSettings {
+fn logs(case: &Case) -> Settings {
     case.loaded().settings.otlp.expect("an endpoint")
 }
 
@@ -76,7 +76,7 @@ fn each_standard_variable_is_one_of_our_settings() {
             case = case.with(&format!("OTEL_EXPORTER_OTLP_{infix}{end}"), &value);
         }
         let otlp = logs(&case);
-        assert_eq!(otlp.protocol, OtlpProtocol::HttpProtobuf);
+        assert_eq!(otlp.protocol, Protocol::HttpProtobuf);
         let headers: Vec<_> = otlp.headers.iter().map(|(name, value)| (name.as_str(), value.expose_secret())).collect();
         assert_eq!(headers, [("authorization", "Basic abc=="), ("x-tenant", "1")]);
         assert_eq!((otlp.timeout, otlp.gzip), (Duration::from_millis(2500), true));

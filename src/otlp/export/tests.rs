@@ -9,8 +9,7 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use super::{Exporter, Patience, Settle, Stopped};
-use crate::config::{ClientTls, OtlpProtocol, OtlpSettings};
-use crate::otlp::Client;
+use crate::otlp::{self, Client, Settings};
 use crate::store::{Settlement, StoreGone, StoredEvent};
 use test_support::scripted::{Protocol, Scripted};
 
@@ -51,22 +50,12 @@ impl Ledger {
     }
 }
 
-fn settings(protocol: Protocol, collector: &Scripted) -> OtlpSettings {
+fn settings(protocol: Protocol, collector: &Scripted) -> Settings {
     let (protocol, endpoint) = match protocol {
-        Protocol::Grpc => (OtlpProtocol::Grpc, collector.endpoint()),
-        Protocol::Http => (OtlpProtocol::HttpProtobuf, format!("{}/v1/logs", collector.endpoint())),
+        Protocol::Grpc => (otlp::Protocol::Grpc, collector.endpoint()),
+        Protocol::Http => (otlp::Protocol::HttpProtobuf, format!("{}/v1/logs", collector.endpoint())),
     };
-    OtlpSettings {
-        endpoint,
-        protocol,
-        headers: Vec::new(),
-        gzip: false,
-        timeout: Duration::from_secs(10),
-        tls: ClientTls::default(),
-        batch_records_max: 512,
-        batch_bytes_max: 3 << 20,
-        resource: Vec::new(),
-    }
+    Settings { protocol, ..Settings::to(endpoint) }
 }
 
 fn sid(seq: u64) -> String {
@@ -87,13 +76,13 @@ fn events(count: u64, payload_bytes: usize) -> Vec<StoredEvent> {
 }
 
 /// Delivers everything to `collector` with short patience, and gives what was settled.
-async fn export(settings: &OtlpSettings, events: Vec<StoredEvent>) -> Ledger {
+async fn export(settings: &Settings, events: Vec<StoredEvent>) -> Ledger {
     let (_stop, stopped) = watch::channel(false);
     export_until(settings, events, SHORT, stopped).await.expect("nobody stops it")
 }
 
 async fn export_until(
-    settings: &OtlpSettings,
+    settings: &Settings,
     events: Vec<StoredEvent>,
     patience: Patience,
     stopped: watch::Receiver<bool>,

@@ -15,41 +15,16 @@ use super::fault::Report;
 use super::layers::{Layers, overlay};
 use super::otel_variables;
 use super::section::Section;
-use super::{ClientTls, OtlpProtocol, OtlpSettings, endpoint, headers, values};
-
-/// What is exported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Signal {
-    /// Events, as log records.
-    Logs,
-    /// Our own request spans.
-    Traces,
-}
-
-impl Signal {
-    /// As it stands in a variable's name.
-    pub(crate) fn infix(self) -> &'static str {
-        match self {
-            Self::Logs => "LOGS",
-            Self::Traces => "TRACES",
-        }
-    }
-
-    /// The path that is appended to an HTTP base URL.
-    pub(crate) fn path(self) -> &'static str {
-        match self {
-            Self::Logs => "v1/logs",
-            Self::Traces => "v1/traces",
-        }
-    }
-}
+use super::signal::Signal;
+use super::{endpoint, headers, values};
+use crate::otlp::{ClientTls, Protocol, Settings};
 
 /// Reads both destinations: that of log records, then that of spans.
 pub(super) fn read(
     layers: &Layers,
     environment: &Environment,
     report: &mut Report,
-) -> (Option<OtlpSettings>, Option<OtlpSettings>) {
+) -> (Option<Settings>, Option<Settings>) {
     let (logs, _) = destination(Signal::Logs, layers, environment, report);
     let (traces, traces_on) = destination(Signal::Traces, layers, environment, report);
     if environment.get("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
@@ -69,7 +44,7 @@ fn destination(
     layers: &Layers,
     environment: &Environment,
     report: &mut Report,
-) -> (Option<OtlpSettings>, bool) {
+) -> (Option<Settings>, bool) {
     let mut tree = match layers.tree.get("otlp") {
         Some(Value::Object(tree)) => tree.clone(),
         None | Some(Value::Null) => Map::new(),
@@ -81,24 +56,28 @@ fn destination(
     overlay(&mut tree, otel_variables::layer(signal, environment, &layers.otlp_above, report));
     overlay(&mut tree, layers.otlp_above.clone());
     let mut section = Section::new("otlp", tree);
-    let protocols = [("grpc", OtlpProtocol::Grpc), ("http/protobuf", OtlpProtocol::HttpProtobuf)];
-    let protocol = section.or(report, "protocol", OtlpProtocol::Grpc, values::word(&protocols));
+    let protocols = [("grpc", Protocol::Grpc), ("http/protobuf", Protocol::HttpProtobuf)];
+    let protocol = section.or(report, "protocol", Protocol::default(), values::word(&protocols));
     let typed = section.optional(report, "endpoint", values::text);
     let endpoint = typed.and_then(|typed| endpoint::read(&typed, protocol, signal, environment, report));
-    let settings = OtlpSettings {
-        endpoint: endpoint.clone().unwrap_or_default(),
+    let default = Settings::to(endpoint.clone().unwrap_or_default());
+    let compression = values::word(&[("none", false), ("gzip", true)]);
+    let timeout = values::duration(Duration::from_millis(10)..=Duration::from_mins(10));
+    let batch_bytes = values::size((128 << 10)..=(64 << 20));
+    let settings = Settings {
+        endpoint: default.endpoint,
         protocol,
         headers: headers::read(&mut section, report),
-        gzip: section.or(report, "compression", false, values::word(&[("none", false), ("gzip", true)])),
-        timeout: section.or(
-            report,
-            "timeout",
-            Duration::from_secs(10),
-            values::duration(Duration::from_millis(10)..=Duration::from_mins(10)),
-        ),
+        gzip: section.or(report, "compression", default.gzip, compression),
+        timeout: section.or(report, "timeout", default.timeout, timeout),
         tls: client_tls(&mut section, report),
-        batch_records_max: section.or(report, "batch_records_max", 512, values::count(1..=16_384)),
-        batch_bytes_max: section.or(report, "batch_bytes_max", 3 << 20, values::size((128 << 10)..=(64 << 20))),
+        batch_records_max: section.or(
+            report,
+            "batch_records_max",
+            default.batch_records_max,
+            values::count(1..=16_384),
+        ),
+        batch_bytes_max: section.or(report, "batch_bytes_max", default.batch_bytes_max, batch_bytes),
         resource: resource(&mut section, environment, report),
     };
     let traces_on = section.or(report, "traces", false, values::truth);

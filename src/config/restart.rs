@@ -2,7 +2,8 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{OtlpSettings, Settings};
+use super::Settings;
+use crate::otlp;
 
 impl Settings {
     /// The settings that differ in `new` and are only read at the start; empty when a reload is enough.
@@ -26,11 +27,20 @@ impl Settings {
     }
 }
 
-fn same_destination(old: Option<&OtlpSettings>, new: Option<&OtlpSettings>) -> bool {
+fn same_destination(old: Option<&otlp::Settings>, new: Option<&otlp::Settings>) -> bool {
     let (Some(old), Some(new)) = (old, new) else { return old.is_none() == new.is_none() };
     // Taken apart, so that a setting added later cannot be forgotten here.
-    let OtlpSettings { endpoint, protocol, headers, gzip, timeout, tls, batch_records_max, batch_bytes_max, resource } =
-        old;
+    let otlp::Settings {
+        endpoint,
+        protocol,
+        headers,
+        gzip,
+        timeout,
+        tls,
+        batch_records_max,
+        batch_bytes_max,
+        resource,
+    } = old;
     let pairs = |headers: &[(String, SecretString)]| -> Vec<(String, String)> {
         headers.iter().map(|(name, value)| (name.clone(), value.expose_secret().to_owned())).collect()
     };
