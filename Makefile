@@ -7,10 +7,15 @@ MINUTES ?= 60
 deny := .tools/bin/cargo-deny
 chart := helm/twilio-debugger-exporter
 
-.PHONY: help build static image tools test test-cluster lint screenshots bench soak chart-files chart-readme clean-tools
+.PHONY: help check build static image tools test test-cluster lint screenshots bench soak chart-files chart-readme clean-tools
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+check: ## Check formatting, lints and unit tests while working on a change; installs nothing
+	cargo fmt --all --check
+	cargo clippy --all-targets --locked -- -D warnings
+	cargo test --locked --lib --test tidy
 
 build: ## Build the release binary
 	cargo build --release --locked
