@@ -3,6 +3,7 @@
 //! This is the one value between bytes and meaning: inputs make it, the store keeps it, outputs read it. It is redacted
 //! when it is made, so nothing behind the input ever holds what the operator asked to have dropped.
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -155,20 +156,9 @@ impl<'de> Deserialize<'de> for TraceContext {
 
 /// Decodes exactly `N` bytes of lower-case hexadecimal.
 fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    };
-    let text = text.as_bytes();
     let mut bytes = [0; N];
-    if text.len() != 2 * N {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(bytes)
+    let decoded = text.len() == 2 * N && HEXLOWER.decode_mut(text.as_bytes(), &mut bytes).is_ok();
+    decoded.then_some(bytes)
 }
 
 #[cfg(test)]

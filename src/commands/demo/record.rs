@@ -1,7 +1,6 @@
 //! An OTLP log record in JSON that people read: names instead of numbers, times as times, attributes as one object.
 
-use std::fmt::Write as _;
-
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
@@ -57,8 +56,8 @@ impl Readable {
             severity: format!("{} ({})", record.severity_text, record.severity_number),
             event_name: record.event_name.clone(),
             body: record.body.as_ref().map_or(Value::Null, value),
-            trace_id: hex(&record.trace_id),
-            span_id: hex(&record.span_id),
+            trace_id: HEXLOWER.encode(&record.trace_id),
+            span_id: HEXLOWER.encode(&record.span_id),
             attributes: object(&record.attributes),
             scope: scope.to_owned(),
             resource: resource.clone(),
@@ -89,7 +88,7 @@ fn value(any: &AnyValue) -> Value {
         Some(Any::DoubleValue(number)) => (*number).into(),
         Some(Any::ArrayValue(array)) => array.values.iter().map(value).collect(),
         Some(Any::KvlistValue(list)) => object(&list.values).into(),
-        Some(Any::BytesValue(bytes)) => hex(bytes).into(),
+        Some(Any::BytesValue(bytes)) => HEXLOWER.encode(bytes).into(),
         _ => Value::Null,
     }
 }
@@ -101,14 +100,6 @@ fn cut(text: &str) -> String {
         cut.push('…');
     }
     cut
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]
