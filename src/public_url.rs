@@ -112,6 +112,12 @@ impl PublicUrl {
         }
     }
 
+    /// Path and query of a request to this URL: a path that was not typed is requested as `/`.
+    #[must_use]
+    pub fn request_target(&self) -> String {
+        format!("{}{}", self.path(), split_at_any(&self.target, &['?']).1)
+    }
+
     /// Scheme, host and port in the two forms that Twilio is known to sign: as typed, and with the port the other way.
     ///
     /// A typed port may be missing from the signed URL, and a missing one may stand in it as 443 or 80; Twilio's own

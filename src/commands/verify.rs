@@ -26,11 +26,7 @@ pub(super) fn run(verify: &Verify, sources: &Sources, out: &mut impl Write) -> R
     // Without public URLs in the configuration, the URL at hand is taken for one.
     let configured = !settings.public_urls.is_empty();
     let own = [requested.clone()];
-    let target = if requested.target().starts_with('/') {
-        requested.target().to_owned()
-    } else {
-        format!("/{}", requested.target())
-    };
+    let target = requested.request_target();
     let case = Case {
         urls: if configured { &settings.public_urls } else { &own },
         typed: Some(&verify.url),

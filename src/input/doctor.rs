@@ -14,11 +14,12 @@
 pub mod mistake;
 
 mod fields;
+mod guess;
+mod header;
 mod keys;
 mod origin;
-mod payload;
+mod reserialised;
 mod search;
-mod signature;
 mod target;
 
 use axum::http::HeaderValue;
@@ -37,7 +38,7 @@ const EXAMINED_BYTES_MAX: usize = 512 << 20;
 const HINT_BYTES_MAX: usize = 2 << 20;
 
 /// The most mistakes at once that are tried. Four would take minutes, and nobody makes them.
-const MISTAKES_MAX: u32 = 3;
+const MISTAKES_MAX: usize = 3;
 
 /// The most accounts whose tokens a hint tries.
 const HINT_ACCOUNTS_MAX: usize = 32;
@@ -88,8 +89,8 @@ pub struct Explanation {
     pub key: KeyName,
     /// The URL that was signed; a password in it is masked.
     pub signed_url: String,
-    /// The path that arrived is not the path that was signed.
-    path_changed: bool,
+    /// Path and query that arrived are not those that were signed.
+    target_changed: bool,
 }
 
 /// Why a text cannot be a signature, or a body no signed form.
@@ -125,14 +126,14 @@ pub const ADVICE: [&str; 5] = [
 /// Explains a signature, taking as long as a person at a terminal will wait.
 #[must_use]
 pub fn examine(case: &Case<'_>) -> Finding {
-    let forms = match signature::forms(case.signature) {
-        Ok(forms) => forms,
+    let mac = match header::mac(case.signature) {
+        Ok(mac) => mac,
         Err(fault) => return Finding::NotASignature(fault),
     };
     let Ok(search) = Search::new(case, usize::MAX) else {
         return Finding::NotASignature(NotASignature::TooManyFields);
     };
-    match search.run(&forms, EXAMINED_BYTES_MAX, MISTAKES_MAX) {
+    match search.run(&mac, EXAMINED_BYTES_MAX, MISTAKES_MAX) {
         Some(found) => finding_of(found),
         None => Finding::Unexplained,
     }
@@ -157,8 +158,8 @@ pub fn hint(
     let signature = signature.to_str().ok()?;
     let host = host.and_then(|host| host.to_str().ok());
     let case = Case { urls, typed: None, accounts, target, host, body: &delivery.body, signature };
-    let forms = signature::forms(signature).ok()?;
-    let found = Search::new(&case, HINT_ACCOUNTS_MAX).ok()?.run(&forms, HINT_BYTES_MAX, 1)?;
+    let mac = header::mac(signature).ok()?;
+    let found = Search::new(&case, HINT_ACCOUNTS_MAX).ok()?.run(&mac, HINT_BYTES_MAX, 1)?;
     match finding_of(found) {
         Finding::Explained(explanation) => Some(format!("{}; {}", explanation.cause(), explanation.setting())),
         _ => None,
@@ -166,12 +167,12 @@ pub fn hint(
 }
 
 fn finding_of(found: Match) -> Finding {
-    let Match { mistakes, key, signed_url, path_changed } = found;
+    let Match { mistakes, key, signed_url, target_changed } = found;
     if mistakes.is_empty() {
         return Finding::Verifies { key, signed_url };
     }
     let signed_url = without_password(&signed_url);
-    Finding::Explained(Explanation { mistakes, key, signed_url, path_changed })
+    Finding::Explained(Explanation { mistakes, key, signed_url, target_changed })
 }
 
 impl Explanation {
@@ -187,7 +188,7 @@ impl Explanation {
     pub fn setting(&self) -> String {
         let mut settings: Vec<String> = Vec::new();
         for mistake in &self.mistakes {
-            let setting = mistake.remedy().sentence(&self.signed_url, &self.key, self.path_changed);
+            let setting = mistake.remedy().sentence(&self.signed_url, &self.key, self.target_changed);
             if !settings.contains(&setting) {
                 settings.push(setting);
             }

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
+use super::guess::Guess;
 use super::mistake::Mistake;
-use super::payload;
-use super::search::Guess;
+use super::reserialised;
 use crate::input::form::Form;
 
 type Field<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
@@ -153,7 +153,7 @@ fn rewritten_payloads(fields: &[Field<'_>], texts: &mut Texts) {
     let Ok(payload) = std::str::from_utf8(&fields[index].1) else {
         return;
     };
-    for form in payload::forms(payload) {
+    for form in reserialised::forms(payload) {
         let mut other = fields.to_vec();
         other[index].1 = form.into_bytes().into();
         texts.fields(other, Mistake::PayloadReserialised);

@@ -4,8 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::ExposeSecret;
 
+use super::guess::{Guess, Guesses};
 use super::mistake::Mistake;
-use super::search::Guess;
 use crate::account::{Account, KeyName};
 use crate::input::form::Form;
 use crate::input::signature::{SigningKey, account_sids};
@@ -15,11 +15,7 @@ pub(super) type NamedKey = (KeyName, SigningKey);
 
 /// The keys that may sign for the accounts that `form` names, and every other guess. Tokens of at most `others_max` other
 /// accounts are among them. A JSON body (`form` is none) names no account here, and any key may sign it.
-pub(super) fn keys_for(
-    accounts: &[Account],
-    form: Option<&Form>,
-    others_max: usize,
-) -> (Vec<NamedKey>, Vec<Guess<NamedKey>>) {
+pub(super) fn guesses(accounts: &[Account], form: Option<&Form>, others_max: usize) -> Guesses<NamedKey> {
     let named: Vec<_> = match form {
         Some(form) => {
             ["AccountSid", "ParentAccountSid"].into_iter().flat_map(|name| account_sids(form, name)).collect()
@@ -39,8 +35,7 @@ pub(super) fn keys_for(
         let name = KeyName { account_sid: account.sid.clone(), position: 0 };
         guesses.push(Guess::wrong((name, key(account.sid.as_str())), Mistake::SidAsToken));
     }
-    let own = own.into_iter().flat_map(tokens_of).map(|(name, token)| (name, key(token))).collect();
-    (own, guesses)
+    Guesses::new(own.into_iter().flat_map(tokens_of).map(|(name, token)| (name, key(token))), guesses)
 }
 
 fn tokens_of(account: &Account) -> impl Iterator<Item = (KeyName, &str)> {

@@ -205,10 +205,10 @@ impl Mistake {
 
 impl Remedy {
     /// What to do, with the values to do it with.
-    pub(super) fn sentence(self, signed_url: &str, key: &KeyName, path_changed: bool) -> String {
+    pub(super) fn sentence(self, signed_url: &str, key: &KeyName, target_changed: bool) -> String {
         let account = key.account_sid.as_str();
         match self {
-            Self::TargetOnTheWay if path_changed => format!(
+            Self::TargetOnTheWay if target_changed => format!(
                 "have the proxy pass path and query on unchanged: Twilio calls {signed_url}, and that belongs into public_url"
             ),
             Self::PublicUrl | Self::TargetOnTheWay => format!("set public_url: {signed_url}"),

@@ -1,7 +1,7 @@
 //! Scheme, host and port: how else Twilio may have signed them.
 
+use super::guess::Guess;
 use super::mistake::Mistake;
-use super::search::Guess;
 use crate::public_url::PublicUrl;
 
 /// Ports that proxies, tunnels and listeners use.

@@ -2,8 +2,8 @@
 
 use percent_encoding::percent_decode_str;
 
+use super::guess::Guess;
 use super::mistake::Mistake;
-use super::search::Guess;
 use crate::public_url::PublicUrl;
 
 /// The query parameter that carries the hash of a JSON body.
