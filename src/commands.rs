@@ -6,7 +6,6 @@
 mod check;
 mod counted;
 mod demo;
-mod destination;
 mod events;
 mod replay;
 mod rules;

@@ -4,7 +4,7 @@
 //! partial success, to a login page and to a redirect, without the collector's `Retry-After`. Here the store is the queue, a
 //! request is built from it with `opentelemetry-proto`, and [`answer`] reads what the collector says exactly.
 //!
-//! [`record`] and [`answer`] are pure, [`client`] is the wire, [`export`] is the loop. Our own request spans, which may be lost,
+//! [`record`] and [`answer`] are pure, [`client`] is the wire, [`export`] tries until all is settled. Our own request spans, which may be lost,
 //! go out through `opentelemetry-otlp` in [`spans`].
 
 pub mod answer;
@@ -14,7 +14,8 @@ pub mod record;
 mod settings;
 mod spans;
 
+pub use answer::{SendError, Verdict};
 pub use client::{Client, ClientError};
-pub use export::{Replayed, deliver, replay};
+pub use export::{Replay, Replayed, deliver};
 pub use settings::{ClientTls, Protocol, Settings};
 pub use spans::{Spans, current_trace, start as spans};

@@ -4,10 +4,10 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::destination::Destination;
-use super::{CommandError, block_on};
+use super::{CommandError, block_on, sentence};
 use crate::cli::Check;
 use crate::config::{Need, Settings, Sources, load};
+use crate::otlp::{self, Client, Verdict};
 use crate::redact::mask_url;
 
 /// Reads everything that `serve` would read; with `--connect`, also tries what `serve` would need.
@@ -38,16 +38,27 @@ fn connect(settings: &Settings, out: &mut impl Write) -> Result<ExitCode, Comman
         None => writeln!(out, "otlp: no endpoint is configured; events are stored and counted")?,
         Some(settings) => {
             let endpoint = mask_url(&settings.endpoint);
-            let probe = block_on(async { Ok(Destination::new(settings)?.probe().await) });
-            let fault = probe.map_or_else(|error| Some(error.to_string()), Result::err);
-            works &= fault.is_none();
-            match fault {
-                None => writeln!(out, "otlp: {endpoint} takes log records")?,
-                Some(fault) => writeln!(out, "otlp: {endpoint} does not take log records: {fault}")?,
+            match block_on(ask(settings)) {
+                Ok(Verdict::Delivered { .. } | Verdict::Partial { .. }) => {
+                    writeln!(out, "otlp: {endpoint} takes log records")?;
+                }
+                Ok(Verdict::Rejected { detail } | Verdict::TooLarge { detail }) => {
+                    writeln!(out, "otlp: {endpoint} answers, and refuses a request without records: {detail}")?;
+                }
+                Err(error) => {
+                    works = false;
+                    writeln!(out, "otlp: {endpoint} does not take log records: {error}")?;
+                }
             }
         }
     }
     Ok(if works { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What the collector says of a request without records.
+async fn ask(settings: &otlp::Settings) -> Result<Verdict, CommandError> {
+    let client = Client::new(settings).map_err(|error| CommandError::Usage(sentence(&error)))?;
+    client.send(Vec::new()).await.map_err(|error| CommandError::Failed(sentence(&error)))
 }
 
 /// Creates the directory as `serve` would, and a file in it that goes away again.

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::destination::{Destination, Tally};
 use super::{CommandError, block_on, sentence};
 use crate::app::stop_signal;
 use crate::cli;
 use crate::config::{Need, Sources, load};
+use crate::log;
+use crate::otlp::{self, Client, Replay, Replayed};
 use crate::store::{Archive, ArchiveError};
-use crate::{log, otlp};
 
 /// The events read at once.
 const PAGE_EVENTS: usize = 1_000;
@@ -66,12 +66,10 @@ async fn export(
     collector: &otlp::Settings,
     out: &mut impl Write,
 ) -> Result<ExitCode, CommandError> {
-    let destination = Destination::new(collector)?;
-    // Somebody waits for this: a collector that is not there is said at once. One that goes away later is waited for.
-    destination
-        .probe()
-        .await
-        .map_err(|fault| CommandError::Failed(format!("the collector takes no records: {fault}")))?;
+    let client = Client::new(collector).map_err(|error| CommandError::Usage(sentence(&error)))?;
+    // Somebody waits for this: a collector that is not there is said at once. One that goes away later is waited for. Whatever it
+    // says of a request without records, it is there: Loki refuses that.
+    client.send(Vec::new()).await.map_err(|error| CommandError::failed("the collector takes no records", &error))?;
     let (stop, stopped) = tokio::sync::watch::channel(false);
     tokio::spawn(async move {
         stop_signal().await;
@@ -81,23 +79,24 @@ async fn export(
     let mut position = archive.last_before(start).map_err(|error| unreadable(&error))?;
     // Those that arrive from now on are exported by `serve`.
     let end = archive.last_seq().map_err(|error| unreadable(&error))?;
-    let (mut wanted, mut tally) = (0, Tally::default());
+    let mut replay = Replay::new(&client, stopped.clone());
+    let mut wanted = 0;
     while position < end && !*stopped.borrow() {
         let mut page = archive.events_after(position, PAGE_EVENTS).map_err(|error| unreadable(&error))?;
         let Some(last) = page.last() else { break };
         position = last.seq;
         page.retain(|stored| stored.seq <= end && range.holds(stored.event.occurred_at));
         wanted += page.len() as u64;
-        if !page.is_empty() {
-            tally += destination.export(page, stopped.clone()).await;
-        }
+        // Only a stop ends it early, and the loop asks for that.
+        let _ = replay.export(page).await;
     }
-    writeln!(out, "{} delivered, {} refused by the collector", tally.delivered, tally.refused)?;
+    let Replayed { delivered, refused } = replay.replayed();
+    writeln!(out, "{delivered} delivered, {refused} refused by the collector")?;
     if *stopped.borrow() {
         writeln!(out, "stopped before the end of the range")?;
         return Ok(ExitCode::FAILURE);
     }
-    Ok(if tally.delivered == wanted { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if delivered == wanted { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn unreadable(error: &ArchiveError) -> CommandError {

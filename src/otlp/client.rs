@@ -1,4 +1,4 @@
-//! Speaks OTLP to one collector, by gRPC or by HTTP, and gives its [`Answer`].
+//! Speaks OTLP to one collector, by gRPC or by HTTP, and reads its answer.
 //!
 //! Built without a collector: connections are made when there is something to send. Redirects are not followed; a redirected
 //! POST arrives as a GET, and whatever answers that says yes to nothing.
@@ -20,7 +20,7 @@ use tonic::codec::CompressionEncoding;
 use tonic::metadata::MetadataMap;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
-use super::answer::Answer;
+use super::answer::{self, SendError, Verdict};
 use super::{ClientTls, Protocol, Settings, record};
 use crate::metrics::OtlpFailure;
 
@@ -124,8 +124,13 @@ impl Client {
         })
     }
 
-    /// Sends records in one request and reads the answer. An empty request is a probe that every collector takes.
-    pub async fn send(&self, records: Vec<LogRecord>) -> Answer {
+    /// Sends records in one request and reads the answer. A request without records asks whether the collector is there: most
+    /// take it, Loki answers that there is nothing in it.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] if the answer, or its absence, says nothing of the records: they may be sent again.
+    pub async fn send(&self, records: Vec<LogRecord>) -> Result<Verdict, SendError> {
         let sent = records.len() as u64;
         let request = self.request(records);
         let answer = async {
@@ -137,13 +142,13 @@ impl Client {
             }
         };
         let timed_out =
-            || Answer::Later { class: OtlpFailure::Timeout, after: None, detail: "no answer in time".into() };
-        match tokio::time::timeout(self.timeout, answer).await.unwrap_or_else(|_| timed_out()) {
+            |_| SendError::Later { class: OtlpFailure::Timeout, after: None, detail: "no answer in time".into() };
+        Ok(match tokio::time::timeout(self.timeout, answer).await.map_err(timed_out)?? {
             // No more can have been dropped than were sent; the number is the collector's, and it is counted.
-            Answer::Partial { message, .. } if sent == 0 => Answer::Delivered { warning: Some(message) },
-            Answer::Partial { rejected, message } => Answer::Partial { rejected: rejected.min(sent), message },
-            answer => answer,
-        }
+            Verdict::Partial { message, .. } if sent == 0 => Verdict::Delivered { warning: Some(message) },
+            Verdict::Partial { rejected, message } => Verdict::Partial { rejected: rejected.min(sent), message },
+            verdict => verdict,
+        })
     }
 
     fn request(&self, log_records: Vec<LogRecord>) -> ExportLogsServiceRequest {
@@ -159,18 +164,23 @@ impl Client {
         mut client: LogsServiceClient<Channel>,
         metadata: MetadataMap,
         request: ExportLogsServiceRequest,
-    ) -> Answer {
+    ) -> Result<Verdict, SendError> {
         let mut request = tonic::Request::new(request);
         *request.metadata_mut() = metadata;
         request.set_timeout(self.timeout);
         match client.export(request).await {
-            Ok(response) => Answer::of_response(response.into_inner()),
-            Err(status) => Answer::of_status(&status),
+            Ok(response) => Ok(answer::of_response(response.into_inner())),
+            Err(status) => answer::of_status(&status),
         }
     }
 }
 
-async fn send_http(client: &reqwest::Client, url: &str, gzip: bool, request: &ExportLogsServiceRequest) -> Answer {
+async fn send_http(
+    client: &reqwest::Client,
+    url: &str,
+    gzip: bool,
+    request: &ExportLogsServiceRequest,
+) -> Result<Verdict, SendError> {
     let mut post = client.post(url).header(header::CONTENT_TYPE, "application/x-protobuf");
     let mut body = request.encode_to_vec();
     if gzip {
@@ -178,26 +188,22 @@ async fn send_http(client: &reqwest::Client, url: &str, gzip: bool, request: &Ex
         body = encoder.write_all(&body).and_then(|()| encoder.finish()).expect("a Vec takes every write");
         post = post.header(header::CONTENT_ENCODING, "gzip");
     }
-    let unavailable = |error: &reqwest::Error| {
+    let unavailable = |error: reqwest::Error| {
         let class = if error.is_timeout() { OtlpFailure::Timeout } else { OtlpFailure::Unavailable };
-        Answer::Later { class, after: None, detail: sentence(error) }
+        SendError::Later { class, after: None, detail: sentence(&error) }
     };
-    let mut response = match post.body(body).send().await {
-        Ok(response) => response,
-        Err(error) => return unavailable(&error),
-    };
+    let mut response = post.body(body).send().await.map_err(unavailable)?;
     let status = response.status().as_u16();
     let retry_after =
         response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let mut body = Vec::new();
     while body.len() < ANSWER_BYTES_MAX {
-        match response.chunk().await {
-            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => break,
-            Err(error) => return unavailable(&error),
+        match response.chunk().await.map_err(unavailable)? {
+            Some(chunk) => body.extend_from_slice(&chunk),
+            None => break,
         }
     }
-    Answer::of_http(status, retry_after.as_deref(), &body, jiff::Timestamp::now())
+    answer::of_http(status, retry_after.as_deref(), &body, jiff::Timestamp::now())
 }
 
 /// A channel that connects when it is first used.

@@ -36,12 +36,13 @@ pub struct Settlement {
 #[error("store cannot be read or written")]
 pub struct StoreGone;
 
-/// The undelivered part of the store. Cheap to clone.
-#[derive(Debug, Clone)]
+/// The undelivered part of the store. Not to be cloned: there is one cursor, and who moves it has it.
+#[derive(Debug)]
 pub struct Backlog {
     path: PathBuf,
+    /// Opened at the first read; shared with the thread that reads, which may outlive a dropped [`Self::unsent`].
     reader: Arc<Mutex<Option<Archive>>>,
-    cursor: Arc<Mutex<u64>>,
+    cursor: u64,
     commands: mpsc::Sender<Command>,
     stored: watch::Receiver<u64>,
 }
@@ -53,7 +54,7 @@ impl Backlog {
         commands: mpsc::Sender<Command>,
         stored: watch::Receiver<u64>,
     ) -> Self {
-        Self { path, reader: Arc::default(), cursor: Arc::new(Mutex::new(cursor)), commands, stored }
+        Self { path, reader: Arc::default(), cursor, commands, stored }
     }
 
     /// The next events behind the cursor, oldest first, at most `records_max`; waits until there is one.
@@ -64,10 +65,9 @@ impl Backlog {
     pub async fn unsent(&self, records_max: usize) -> Result<Vec<StoredEvent>, StoreGone> {
         let mut stored = self.stored.clone();
         loop {
-            let cursor = *self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
             let last = *stored.borrow_and_update();
-            if last > cursor {
-                let events = self.read(cursor, records_max).await?;
+            if last > self.cursor {
+                let events = self.read(self.cursor, records_max).await?;
                 // None, although there were some: they were let go while log export was off.
                 if !events.is_empty() {
                     return Ok(events);
@@ -82,13 +82,12 @@ impl Backlog {
     /// # Errors
     ///
     /// [`StoreGone`]; the cursor may or may not have moved.
-    pub async fn settle(&self, settlement: Settlement) -> Result<(), StoreGone> {
+    pub async fn settle(&mut self, settlement: Settlement) -> Result<(), StoreGone> {
         let through = settlement.through;
         let (done, settled) = oneshot::channel();
         self.commands.send(Command::Settle { settlement, done }).await.map_err(|_| StoreGone)?;
         settled.await.map_err(|_| StoreGone)??;
-        let mut cursor = self.cursor.lock().unwrap_or_else(PoisonError::into_inner);
-        *cursor = through.max(*cursor);
+        self.cursor = through.max(self.cursor);
         Ok(())
     }
 

@@ -58,7 +58,7 @@ impl Running {
         self.store.accept(arrival, mac(number), key()).await.expect("there is room")
     }
 
-    async fn delivered(&self, through: u64) {
+    async fn delivered(&mut self, through: u64) {
         let settlement = Settlement { through, delivered: through, ..Settlement::default() };
         self.backlog.settle(settlement).await.expect("the writer runs");
     }
@@ -113,14 +113,14 @@ fn numbers(archive: &Archive) -> Vec<u64> {
 async fn retention_deletes_delivered_events_only() {
     let dir = tempfile::tempdir().expect("a folder");
     let limits = Settings { retention: DAY, ..limits(&dir) };
-    let running = start(&limits);
+    let mut running = start(&limits);
     for number in 1..=6 {
         running.accept(number).await;
     }
     running.delivered(4).await;
     running.close().await;
     age(&limits, DAY * 2);
-    let running = start(&limits);
+    let mut running = start(&limits);
     running.accept(7).await;
     running.maintain(&limits).await;
     let archive = Archive::open(&limits.dir).expect("opens beside the writer");
@@ -138,7 +138,7 @@ async fn retention_deletes_delivered_events_only() {
 async fn one_round_of_retention_deletes_more_than_one_step() {
     let dir = tempfile::tempdir().expect("a folder");
     let limits = Settings { retention: DAY, dedupe_window: DAY, ..limits(&dir) };
-    let running = start(&limits);
+    let mut running = start(&limits);
     for number in 1..=200 {
         running.accept(number).await;
     }
@@ -227,7 +227,7 @@ async fn a_full_store_of_delivered_events_makes_room_by_itself() {
 async fn a_refused_record_and_its_count_are_written_together() {
     let dir = tempfile::tempdir().expect("a folder");
     let limits = limits(&dir);
-    let running = start(&limits);
+    let mut running = start(&limits);
     running.accept(1).await;
     let refused = running.backlog.unsent(10).await.expect("readable").into_iter();
     let refused = refused.map(|event| (event, "too old".to_owned())).collect();
@@ -269,7 +269,7 @@ async fn the_oldest_are_forgotten_when_too_many_are_remembered() {
 async fn the_window_ends_when_it_ends() {
     let dir = tempfile::tempdir().expect("a folder");
     let limits = Settings { retention: Duration::ZERO, dedupe_window: DAY * 32, ..limits(&dir) };
-    let running = start(&limits);
+    let mut running = start(&limits);
     running.accept(1).await;
     running.delivered(1).await;
     running.close().await;

@@ -1,10 +1,12 @@
 //! Log export from outside: whatever the collector answers, each event is delivered, waits in the store, or is in quarantine.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use tonic::Code;
 
+use test_support::exporter::binary;
 use test_support::process::free_address;
 use test_support::scripted::{Protocol, Reply, Scripted};
 use test_support::{Event, Exporter, wait};
@@ -278,4 +280,32 @@ async fn without_an_endpoint_one_line_says_that_export_is_off() {
     let output = exporter.process.output();
     assert_eq!(output.matches("log export").count(), 1, "{output}");
     exporter.metrics().await.assert_adds_up();
+}
+
+/// Loki refuses a request without records. To ask with one whether it is there, and to take the refusal for an absence, would
+/// fail every check and every replay.
+#[tokio::test]
+async fn a_collector_that_refuses_empty_requests_passes_the_check_and_takes_a_replay() {
+    let collector = Scripted::start(Protocol::Http, |request| {
+        if request.sids.is_empty() {
+            Reply::Page(422, None, "at least one valid stream is required for ingestion")
+        } else {
+            Reply::Ok
+        }
+    });
+    let exporter = Exporter::with(&yaml(&collector, Protocol::Http)).start().await;
+    post_all(&exporter, 1..=3).await;
+    takes_once(&collector, 1..=3).await;
+    for (command, said) in [
+        (&["check", "--connect"][..], "refuses a request without records: HTTP 422: at least one valid stream"),
+        (&["replay", "--from", "3650d"], "3 delivered, 0 refused by the collector\n"),
+    ] {
+        let mut process = Command::new(binary());
+        process.args(command).arg("--config").arg(exporter.folder().join("config.yml"));
+        process.arg("--store.dir").arg(exporter.data());
+        let ended = tokio::task::spawn_blocking(move || process.output()).await.expect("no panic").expect("it runs");
+        let (out, err) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+        assert!(ended.status.success() && out.contains(said), "{command:?}: {out}{err}");
+    }
+    assert!(collector.taken().values().all(|times| *times == 2), "each once by itself, and once by the replay");
 }

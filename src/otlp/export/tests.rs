@@ -9,6 +9,7 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use super::{Exporter, Patience, Settle, Stopped};
+use crate::metrics::OtlpFailure;
 use crate::otlp::{self, Client, Settings};
 use crate::store::{Settlement, StoreGone, StoredEvent};
 use test_support::scripted::{Protocol, Scripted};
@@ -30,6 +31,10 @@ impl Settle for Ledger {
         self.0.push(settlement);
         Ok(())
     }
+
+    fn failed(&self, _class: OtlpFailure, _count: u64) {}
+
+    fn up(&self, _up: bool) {}
 }
 
 impl Ledger {
@@ -90,7 +95,7 @@ async fn export_until(
     // Another test may have done so already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = Client::new(settings).expect("a client");
-    let mut exporter = Exporter::new(&client, None, Ledger::default(), patience, stopped);
+    let mut exporter = Exporter::new(&client, Ledger::default(), patience, stopped);
     for batch in events.chunks(client.batch_records_max) {
         exporter.export(batch.to_vec()).await?;
     }

@@ -205,8 +205,8 @@ async fn a_destination_that_comes_later_is_noticed_without_an_event() {
             let collector = Scripted::start(protocol, at_first(2, reply.clone()));
             let client = Client::new(&settings(protocol, &collector)).expect("a client");
             let (_stop, stopped) = watch::channel(false);
-            let mut exporter = Exporter::new(&client, None, Ledger::default(), SHORT, stopped);
-            exporter.look_until_answered().await;
+            let exporter = Exporter::new(&client, Ledger::default(), SHORT, stopped);
+            exporter.probe_until_answered().await;
             let requests = collector.received();
             assert_eq!(requests.len(), 3, "{reply:?} over {protocol:?}: two refusals, one success");
             assert!(requests.iter().all(|request| request.sids.is_empty()), "and nothing is sent to find out");

@@ -1,0 +1,64 @@
+//! What `replay` exports: chosen events, once more, for a collector that has lost them.
+
+use tokio::sync::watch;
+
+use super::super::client::Client;
+use super::{Exporter, Patience, Settle, Stopped};
+use crate::metrics::OtlpFailure;
+use crate::store::{Settlement, StoreGone, StoredEvent};
+
+/// A replay under way: no cursor moves, no metric does, and what the collector refuses goes into no quarantine.
+pub struct Replay<'a>(Exporter<'a, Replayed>);
+
+/// What became of replayed events.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Replayed {
+    /// Events the collector took.
+    pub delivered: u64,
+    /// Events the collector refused.
+    pub refused: u64,
+}
+
+impl<'a> Replay<'a> {
+    /// Prepares for `client`'s collector; sends nothing yet.
+    #[must_use]
+    pub fn new(client: &'a Client, stop: watch::Receiver<bool>) -> Self {
+        Self(Exporter::new(client, Replayed::default(), Patience::default(), stop))
+    }
+
+    /// Exports `events`, in order; waits for the collector as long as that takes.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped::ShuttingDown`] once `stop` is true. What was taken until then is in [`Self::replayed`].
+    pub async fn export(&mut self, events: Vec<StoredEvent>) -> Result<(), Stopped> {
+        self.0.export(events).await
+    }
+
+    /// What became of the events so far.
+    #[must_use]
+    pub fn replayed(&self) -> Replayed {
+        self.0.settle
+    }
+}
+
+impl std::fmt::Debug for Replay<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Replay").field(&self.0.settle).finish()
+    }
+}
+
+impl Settle for Replayed {
+    async fn settle(&mut self, settlement: Settlement) -> Result<(), StoreGone> {
+        for (stored, detail) in &settlement.refused {
+            tracing::warn!(sid = %stored.event.sid, detail, "the otlp endpoint refuses this record");
+        }
+        self.delivered += settlement.delivered;
+        self.refused += settlement.refused.len() as u64 + settlement.partial.map_or(0, |(rejected, ..)| rejected);
+        Ok(())
+    }
+
+    fn failed(&self, _class: OtlpFailure, _count: u64) {}
+
+    fn up(&self, _up: bool) {}
+}
