@@ -4,12 +4,10 @@
 //! usage or configuration. A reader that goes away (`events | head`) is no failure. No command prints a secret.
 
 mod check;
-mod counted;
 mod demo;
 mod events;
 mod replay;
 mod rules;
-mod sample;
 mod send;
 mod verify;
 

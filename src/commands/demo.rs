@@ -20,8 +20,7 @@ use secrecy::ExposeSecret;
 use self::collector::Collector;
 use self::metrics::Scraper;
 use self::record::Readable;
-use super::sample::Sample;
-use super::send::Sender;
+use super::send::{Sample, Sender};
 use super::{CommandError, sentence};
 use crate::app::{self, Ended, Running, stop_signal};
 use crate::config::{Environment, Loaded, Need, Sources, load};
@@ -162,7 +161,8 @@ impl Demo<'_> {
         }
         for (what, sample, token) in samples {
             let signature = sample.signature(token, self.public_url);
-            let status = sender.post(&sample, &signature).await.map_err(CommandError::Failed)?;
+            let status = sender.post(&sample, &signature).await;
+            let status = status.map_err(|error| CommandError::failed("the exporter does not answer", &error))?;
             let level = sample.value("Level").unwrap_or_else(|| "-".into());
             writeln!(out, "  {}  {level:<7}  {what}", status.as_u16())?;
         }

@@ -1,32 +1,30 @@
 //! `send`: posts signed events to a URL as Twilio's proxy does, and prints what is answered.
 //!
-//! What a receiver can tell from the real thing is only the sender's address: method, headers, order of the fields and the
-//! way of giving credentials (after a challenge, never before) are Twilio's. Redirects are not followed: Twilio follows them
-//! without the event, so to the sender they are failures.
-//!
-//! Source: <https://www.twilio.com/docs/usage/security#http-authentication>
+//! What a receiver can tell from the real thing is only the sender's address: [`sample`] has Twilio's fields in Twilio's order,
+//! [`sender`] its headers and its way of giving credentials. With `--expect-counted` it also asks the exporter's [`counter`].
+
+mod counter;
+mod sample;
+mod sender;
 
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use percent_encoding::percent_decode_str;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, USER_AGENT, WWW_AUTHENTICATE};
-use reqwest::{Client, StatusCode, Url};
+use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::counted::Counter;
-use super::sample::{Sample, fresh_sid};
+use self::counter::Counter;
+pub(super) use self::sample::Sample;
+use self::sample::fresh_sid;
+pub(super) use self::sender::Sender;
 use super::{CommandError, block_on, sentence};
 use crate::account::Account;
 use crate::cli;
 use crate::config::{Need, Sources, load};
 use crate::public_url::PublicUrl;
 use crate::sid::{AccountSid, EventSid};
-
-/// How long Twilio waits for an answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Sends; 0 if every answer was 2xx and, where that is asked for, every event was counted, else 1.
 pub(super) fn run(send: &cli::Send, sources: &Sources, out: &mut impl Write) -> Result<ExitCode, CommandError> {
@@ -92,7 +90,7 @@ impl<'a> Plan<'a> {
     async fn carry_out(&self, sender: &Sender, out: &mut impl Write) -> Result<ExitCode, CommandError> {
         let pause = self.send.rate.map(|rate| Duration::from_secs_f64((1.0 / rate).min(86_400.0)));
         let mut ticks = pause.map(tokio::time::interval);
-        let mut tally = Tally::default();
+        let mut statistics = Statistics::default();
         let send = self.send;
         let counter = send.expect_counted.as_deref().map(|url| Counter::new(url, send.level, send.error_code));
         let counter = counter.transpose()?;
@@ -109,11 +107,11 @@ impl<'a> Plan<'a> {
             let signature = sample.signature(self.token.expose_secret(), &self.sign_url);
             let asked = Instant::now();
             let answer = sender.post(&sample, &signature).await;
-            tally.note(&sample, &answer, asked.elapsed(), out)?;
+            statistics.note(&sample, &answer, asked.elapsed(), out)?;
             out.flush()?;
         }
-        tally.summary(started.elapsed(), out)?;
-        if tally.accepted < send.count {
+        statistics.summary(started.elapsed(), out)?;
+        if statistics.accepted < send.count {
             return Ok(ExitCode::FAILURE);
         }
         if let Some(counter) = counter {
@@ -134,64 +132,9 @@ fn signer<'a>(send: &cli::Send, accounts: &'a [Account], file: Option<&Sample>) 
     own.and_then(of).or_else(|| parent.and_then(of)).or(accounts.first())
 }
 
-/// Posts as Twilio does.
-#[derive(Debug)]
-pub(super) struct Sender {
-    client: Client,
-    url: Url,
-    credentials: Option<(String, SecretString)>,
-}
-
-impl Sender {
-    /// Prepares for `url`. Its user name and password are kept for a challenge.
-    pub(super) fn new(url: &str) -> Result<Self, CommandError> {
-        let mut url = Url::parse(url).map_err(|error| CommandError::Usage(format!("the URL is none: {error}")))?;
-        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-        let credentials = (!url.username().is_empty())
-            .then(|| (decoded(url.username()), SecretString::from(decoded(url.password().unwrap_or_default()))));
-        // Only a URL without a host refuses, and there is nothing to take out of that.
-        let _ = (url.set_username(""), url.set_password(None));
-        let client = Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(ANSWER_TIMEOUT).build();
-        let client = client.map_err(|error| CommandError::failed("cannot send", &error))?;
-        Ok(Self { client, url, credentials })
-    }
-
-    /// Posts one event; the status of the answer, or why there is none.
-    pub(super) async fn post(&self, sample: &Sample, signature: &str) -> Result<StatusCode, String> {
-        let token = uuid();
-        let request = || {
-            self.client
-                .post(self.url.clone())
-                .header(USER_AGENT, "TwilioProxy/1.1")
-                .header(ACCEPT, "*/*")
-                .header(CONTENT_TYPE, "application/x-www-form-urlencoded; charset=utf-8")
-                .header("I-Twilio-Idempotency-Token", &token)
-                .header("X-Twilio-Signature", signature)
-                .body(sample.body())
-        };
-        let answer = request().send().await.map_err(|error| sentence(&error.without_url()))?;
-        let challenges = answer.headers().get_all(WWW_AUTHENTICATE).iter();
-        let basic = challenges
-            .filter_map(|value| value.to_str().ok())
-            .any(|value| value.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("basic")));
-        match &self.credentials {
-            Some((user, password)) if answer.status() == StatusCode::UNAUTHORIZED && basic => {
-                let again = request().basic_auth(user, Some(password.expose_secret())).send().await;
-                Ok(again.map_err(|error| sentence(&error.without_url()))?.status())
-            }
-            _ => Ok(answer.status()),
-        }
-    }
-}
-
-/// A random UUID, version 4.
-fn uuid() -> String {
-    uuid::Builder::from_random_bytes(fastrand::u128(..).to_be_bytes()).into_uuid().to_string()
-}
-
 /// What has been answered so far.
 #[derive(Debug, Default)]
-struct Tally {
+struct Statistics {
     sent: u64,
     accepted: u64,
     refused: u64,
@@ -199,11 +142,11 @@ struct Tally {
     slowest: Duration,
 }
 
-impl Tally {
+impl Statistics {
     fn note(
         &mut self,
         sample: &Sample,
-        answer: &Result<StatusCode, String>,
+        answer: &Result<StatusCode, impl std::error::Error>,
         took: Duration,
         out: &mut impl Write,
     ) -> std::io::Result<()> {
@@ -215,9 +158,9 @@ impl Tally {
                 *(if status.is_success() { &mut self.accepted } else { &mut self.refused }) += 1;
                 writeln!(out, "{}  {sid}  {}", status.as_u16(), milliseconds(took))
             }
-            Err(fault) => {
+            Err(error) => {
                 self.unanswered += 1;
-                writeln!(out, "---  {sid}  {}  no answer: {fault}", milliseconds(took))
+                writeln!(out, "---  {sid}  {}  no answer: {}", milliseconds(took), sentence(error))
             }
         }
     }
@@ -246,38 +189,18 @@ mod tests {
     use std::time::Duration;
 
     use reqwest::StatusCode;
-    use secrecy::ExposeSecret;
 
-    use super::{Sample, Sender, Tally, uuid};
-
-    #[test]
-    fn an_idempotency_token_is_a_uuid() {
-        let token = uuid();
-        let parts: Vec<usize> = token.split('-').map(str::len).collect();
-        assert_eq!(parts, [8, 4, 4, 4, 12]);
-        assert_eq!(&token[14..15], "4");
-        assert!("89ab".contains(&token[19..20]), "{token}");
-    }
-
-    #[test]
-    fn credentials_wait_for_a_challenge_outside_the_url() {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let sender = Sender::new("https://us%40er:p%3Ass@example.com/twilio#rc=5").expect("a URL");
-        let (user, password) = sender.credentials.as_ref().expect("credentials");
-        assert_eq!((user.as_str(), password.expose_secret()), ("us@er", "p:ss"));
-        assert_eq!(sender.url.as_str(), "https://example.com/twilio#rc=5");
-        assert!(!format!("{sender:?}").contains("p:ss"));
-    }
+    use super::{Sample, Statistics};
 
     #[test]
     fn every_answer_is_a_line_and_the_sum_is_the_last() {
         let sample = Sample::parse(b"Sid=NO1&a=b").expect("a form");
-        let mut tally = Tally::default();
+        let mut statistics = Statistics::default();
         let mut out = Vec::new();
-        for answer in [Ok(StatusCode::NO_CONTENT), Ok(StatusCode::FORBIDDEN), Err("refused".to_owned())] {
-            tally.note(&sample, &answer, Duration::from_micros(1500), &mut out).expect("a vector");
+        for answer in [Ok(StatusCode::NO_CONTENT), Ok(StatusCode::FORBIDDEN), Err(std::io::Error::other("refused"))] {
+            statistics.note(&sample, &answer, Duration::from_micros(1500), &mut out).expect("a vector");
         }
-        tally.summary(Duration::from_secs(1), &mut out).expect("a vector");
+        statistics.summary(Duration::from_secs(1), &mut out).expect("a vector");
         let text = String::from_utf8(out).expect("text");
         assert_eq!(
             text,

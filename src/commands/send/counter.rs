@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::{Client, Url};
 
-use super::{CommandError, sentence};
+use super::super::{CommandError, sentence};
 use crate::error_code::ErrorCode;
 use crate::level::Level;
 

@@ -21,7 +21,7 @@ const ORDER: [&str; 8] =
 
 /// A file that holds no event to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum InvalidSample {
+pub(in crate::commands) enum InvalidSample {
     /// JSON without the object.
     #[error("is JSON without an object `form` of texts")]
     Form,
@@ -32,7 +32,7 @@ pub(super) enum InvalidSample {
 
 /// An event to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Sample {
+pub(in crate::commands) enum Sample {
     /// Field by field.
     Fields(Vec<(String, String)>),
     /// A body as it is.
@@ -77,7 +77,7 @@ impl Sample {
     }
 
     /// Reads a file: JSON with an object `form` of texts, or a form body.
-    pub(super) fn parse(content: &[u8]) -> Result<Self, InvalidSample> {
+    pub(in crate::commands) fn parse(content: &[u8]) -> Result<Self, InvalidSample> {
         match serde_json::from_slice::<Value>(content) {
             Ok(Value::Object(file)) => file
                 .get("form")
@@ -92,7 +92,7 @@ impl Sample {
     }
 
     /// Puts `value` in the place of the field `name`; false for a body, which is sent as it is.
-    pub(super) fn set(&mut self, name: &str, value: &str) -> bool {
+    pub(in crate::commands) fn set(&mut self, name: &str, value: &str) -> bool {
         let Self::Fields(fields) = self else {
             return false;
         };
@@ -104,7 +104,7 @@ impl Sample {
     }
 
     /// The value of the first field called `name`, if it is text.
-    pub(super) fn value(&self, name: &str) -> Option<String> {
+    pub(in crate::commands) fn value(&self, name: &str) -> Option<String> {
         let body = self.body();
         let form = Form::decode(&body).ok()?;
         let value = form.values(name).next()?;
@@ -123,7 +123,7 @@ impl Sample {
     }
 
     /// `X-Twilio-Signature` of this event, posted to `url`.
-    pub(super) fn signature(&self, token: &str, url: &str) -> String {
+    pub(in crate::commands) fn signature(&self, token: &str, url: &str) -> String {
         let texts = Form::decode(&self.body()).map(|form| signed_texts(&form)).unwrap_or_default();
         encode_mac(&sign(token, url, texts.first().map(Vec::as_slice).unwrap_or_default()))
     }
