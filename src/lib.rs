@@ -22,6 +22,7 @@ pub mod basic_auth;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod http_client;
 pub mod log;
 pub mod server;
 pub mod tls;

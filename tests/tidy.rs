@@ -39,7 +39,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // Metrics know what is counted, not who counts or who asks.
     ("metrics", &["account", "error_code", "event", "level", "quarantine", "sid"]),
     // The log export reads the backlog and nothing of the inputs.
-    ("otlp", &["error_code", "event", "level", "metrics", "sid", "store"]),
+    ("otlp", &["error_code", "event", "http_client", "level", "metrics", "sid", "store"]),
     // The page for people shows the inputs' last refusals.
     ("telemetry", &["basic_auth", "config", "input", "metrics", "public_url", "redact", "store", "tls"]),
     // Settings are made of what they set; the web-config file belongs to the telemetry listener, which defines its format.
@@ -49,6 +49,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "account",
             "basic_auth",
             "error_code",
+            "http_client",
             "input",
             "log",
             "metrics",
@@ -75,6 +76,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "config",
             "error_code",
             "event",
+            "http_client",
             "input",
             "level",
             "log",
@@ -97,7 +99,6 @@ const DOORS: &[(&str, &str, &[&str])] = &[
     ("input", "signature", &["commands"]),
     ("input", "webhook", &["app", "config", "telemetry"]),
     ("metrics", "event_series", &["store", "telemetry"]),
-    ("otlp", "answer", &["commands"]),
     ("telemetry", "web_config", &["config"]),
 ];
 

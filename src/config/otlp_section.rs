@@ -17,7 +17,8 @@ use super::otel_variables;
 use super::section::Section;
 use super::signal::Signal;
 use super::{endpoint, headers, values};
-use crate::otlp::{ClientTls, Protocol, Settings};
+use crate::http_client::ClientTls;
+use crate::otlp::{Protocol, Settings};
 
 /// Reads both destinations: that of log records, then that of spans.
 pub(super) fn read(

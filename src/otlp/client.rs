@@ -1,10 +1,8 @@
 //! Speaks OTLP to one collector, by gRPC or by HTTP, and reads its answer.
 //!
-//! Built without a collector: connections are made when there is something to send. Redirects are not followed; a redirected
-//! POST arrives as a GET, and whatever answers that says yes to nothing.
+//! Built without a collector: connections are made when there is something to send.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -21,7 +19,8 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
 use super::answer::{self, SendError, Verdict};
-use super::{ClientTls, Protocol, Settings, record};
+use super::{Protocol, Settings, record};
+use crate::http_client::{self, ClientPem, IdentityPem, UnreadableFile};
 use crate::metrics::OtlpFailure;
 
 /// The most bytes of a collector's answer that are read.
@@ -53,14 +52,9 @@ enum Transport {
 /// A reason why a client cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// A file that cannot be read.
-    #[error("cannot read {}", file.display())]
-    File {
-        /// Which file.
-        file: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    /// A file of the TLS settings that cannot be read.
+    #[error(transparent)]
+    File(#[from] UnreadableFile),
     /// An endpoint that is no URL, or TLS material that is none.
     #[error("endpoint {endpoint} cannot be used")]
     Grpc {
@@ -211,41 +205,26 @@ pub(super) fn channel(settings: &Settings) -> Result<Channel, ClientError> {
     let at_endpoint = |source| ClientError::Grpc { endpoint: settings.endpoint.clone(), source };
     let mut endpoint = Endpoint::from_shared(settings.endpoint.clone()).map_err(at_endpoint)?;
     if settings.endpoint.starts_with("https://") {
-        endpoint = endpoint.tls_config(tls_config(&settings.tls)?).map_err(at_endpoint)?;
+        endpoint = endpoint.tls_config(tls_config(settings.tls.read()?)).map_err(at_endpoint)?;
     }
     Ok(endpoint.connect_timeout(settings.timeout).connect_lazy())
 }
 
-fn tls_config(tls: &ClientTls) -> Result<ClientTlsConfig, ClientError> {
-    let mut config = match &tls.ca_file {
-        Some(file) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(file)?)),
+fn tls_config(pem: ClientPem) -> ClientTlsConfig {
+    let config = match pem.authorities {
+        Some(authorities) => ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authorities)),
         None => ClientTlsConfig::new().with_enabled_roots(),
     };
-    if let (Some(cert), Some(key)) = (&tls.cert_file, &tls.key_file) {
-        config = config.identity(Identity::from_pem(read(cert)?, read(key)?));
+    match pem.identity {
+        Some(IdentityPem { cert, key }) => config.identity(Identity::from_pem(cert, key)),
+        None => config,
     }
-    Ok(config)
 }
 
 /// A client that sends the configured headers with every request.
 pub(super) fn http_client(settings: &Settings) -> Result<reqwest::Client, ClientError> {
-    let at_endpoint = |source| ClientError::Http { endpoint: settings.endpoint.clone(), source };
-    let mut builder = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .default_headers(headers(&settings.headers)?)
-        .timeout(settings.timeout);
-    if let Some(file) = &settings.tls.ca_file {
-        builder = builder.tls_certs_only(reqwest::Certificate::from_pem_bundle(&read(file)?).map_err(at_endpoint)?);
-    }
-    if let (Some(cert), Some(key)) = (&settings.tls.cert_file, &settings.tls.key_file) {
-        let pem = [read(key)?, read(cert)?].concat();
-        builder = builder.identity(reqwest::Identity::from_pem(&pem).map_err(at_endpoint)?);
-    }
-    builder.build().map_err(at_endpoint)
-}
-
-fn read(file: &Path) -> Result<Vec<u8>, ClientError> {
-    std::fs::read(file).map_err(|source| ClientError::File { file: file.to_owned(), source })
+    let client = http_client::build(settings.timeout, headers(&settings.headers)?, &settings.tls.read()?);
+    client.map_err(|source| ClientError::Http { endpoint: settings.endpoint.clone(), source })
 }
 
 /// The configured headers; values are marked as sensitive, so that no `Debug` shows them.

@@ -1,9 +1,10 @@
 //! Where records and spans go, and how.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
+
+use crate::http_client::ClientTls;
 
 /// `otlp`, or the standard `OTEL_EXPORTER_OTLP_*` variables.
 #[derive(Debug, Clone)]
@@ -36,17 +37,6 @@ pub enum Protocol {
     Grpc,
     /// `http/protobuf`.
     HttpProtobuf,
-}
-
-/// Whom a client trusts and who it is; the system's roots and nobody when empty.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ClientTls {
-    /// PEM of the authorities to trust instead of the system's.
-    pub ca_file: Option<PathBuf>,
-    /// PEM of the client's certificate chain.
-    pub cert_file: Option<PathBuf>,
-    /// PEM of the client's key.
-    pub key_file: Option<PathBuf>,
 }
 
 impl Settings {

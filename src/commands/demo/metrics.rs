@@ -3,6 +3,7 @@
 use reqwest::Client;
 
 use super::super::CommandError;
+use crate::http_client;
 
 /// The families that the demo is about.
 const SHOWN: [&str; 4] = [
@@ -22,7 +23,7 @@ pub(super) struct Scraper {
 impl Scraper {
     /// Prepares for the telemetry listener at `base`.
     pub(super) fn new(base: &str) -> Result<Self, CommandError> {
-        let client = Client::builder().build().map_err(|error| CommandError::failed("cannot scrape", &error))?;
+        let client = http_client::for_command().map_err(|error| CommandError::failed("cannot scrape", &error))?;
         Ok(Self { client, url: format!("{base}/metrics") })
     }
 

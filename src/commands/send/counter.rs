@@ -8,6 +8,7 @@ use reqwest::{Client, Url};
 
 use super::super::{CommandError, sentence};
 use crate::error_code::ErrorCode;
+use crate::http_client;
 use crate::level::Level;
 
 /// The counter that is read.
@@ -36,8 +37,8 @@ impl Counter {
     /// Prepares for the page at `url`; asks nothing yet.
     pub(super) fn new(url: &str, level: Level, code: ErrorCode) -> Result<Self, CommandError> {
         let url = Url::parse(url).map_err(|error| CommandError::Usage(format!("the metrics URL is none: {error}")))?;
-        let client = Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(COUNTED_TIMEOUT).build();
-        let client = client.map_err(|error| CommandError::failed("cannot ask for metrics", &error))?;
+        let client =
+            http_client::for_command().map_err(|error| CommandError::failed("cannot ask for metrics", &error))?;
         // An exporter that has met as many codes as it may counts further ones together.
         let codes = [code.to_string(), "overflow".to_owned()].map(|code| format!("error_code=\"{code}\""));
         Ok(Self { client, url, level: format!("level=\"{}\"", level.as_str()), codes })

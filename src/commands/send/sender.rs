@@ -5,8 +5,6 @@
 //!
 //! Source: <https://www.twilio.com/docs/usage/security#http-authentication>
 
-use std::time::Duration;
-
 use percent_encoding::percent_decode_str;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, USER_AGENT, WWW_AUTHENTICATE};
 use reqwest::{Client, StatusCode, Url};
@@ -14,9 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::super::CommandError;
 use super::sample::Sample;
-
-/// How long Twilio waits for an answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+use crate::http_client;
 
 /// Posts as Twilio does.
 #[derive(Debug)]
@@ -35,8 +31,7 @@ impl Sender {
             .then(|| (decoded(url.username()), SecretString::from(decoded(url.password().unwrap_or_default()))));
         // Only a URL without a host refuses, and there is nothing to take out of that.
         let _ = (url.set_username(""), url.set_password(None));
-        let client = Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(ANSWER_TIMEOUT).build();
-        let client = client.map_err(|error| CommandError::failed("cannot send", &error))?;
+        let client = http_client::for_command().map_err(|error| CommandError::failed("cannot send", &error))?;
         Ok(Self { client, url, credentials })
     }
 

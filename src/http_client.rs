@@ -1,0 +1,93 @@
+//! The HTTP client of every request that this program makes: log records, spans, and what the commands send and ask.
+//!
+//! One builder, so that two things hold for all of them. No redirect is followed: a redirected POST arrives as a GET, and
+//! whatever answers that says yes to nothing. And nothing is waited for without an end.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use reqwest::header::HeaderMap;
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client, Identity};
+
+/// How long a command waits for an answer: as long as Twilio waits for a webhook's, so that what `send` calls unanswered is
+/// what Twilio would. Log export has a time-out of its own, `otlp.timeout`.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Whom a client trusts and who it is; the system's roots and nobody when empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClientTls {
+    /// PEM of the authorities to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// PEM of the client's certificate chain.
+    pub cert_file: Option<PathBuf>,
+    /// PEM of the client's key.
+    pub key_file: Option<PathBuf>,
+}
+
+/// The content of the files of a [`ClientTls`].
+#[derive(Default)]
+pub struct ClientPem {
+    /// The authorities to trust instead of the system's.
+    pub authorities: Option<Vec<u8>>,
+    /// Who the client is.
+    pub identity: Option<IdentityPem>,
+}
+
+/// A certificate chain and its key.
+pub struct IdentityPem {
+    /// The chain.
+    pub cert: Vec<u8>,
+    /// The key.
+    pub key: Vec<u8>,
+}
+
+/// A file that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {}", file.display())]
+pub struct UnreadableFile {
+    /// Which file.
+    pub file: PathBuf,
+    /// Why.
+    pub source: std::io::Error,
+}
+
+impl ClientTls {
+    /// Reads the files; what is in them is for the client to judge.
+    pub fn read(&self) -> Result<ClientPem, UnreadableFile> {
+        let identity = match (&self.cert_file, &self.key_file) {
+            (Some(cert), Some(key)) => Some(IdentityPem { cert: read(cert)?, key: read(key)? }),
+            _ => None,
+        };
+        Ok(ClientPem { authorities: self.ca_file.as_deref().map(read).transpose()?, identity })
+    }
+}
+
+/// Builds a client for a command: no headers of its own, the system's roots, [`ANSWER_TIMEOUT`].
+///
+/// # Errors
+///
+/// If the system's roots cannot be loaded.
+pub fn for_command() -> Result<Client, reqwest::Error> {
+    build(ANSWER_TIMEOUT, HeaderMap::new(), &ClientPem::default())
+}
+
+/// Builds a client that sends `headers` with every request and gives up after `timeout`.
+///
+/// # Errors
+///
+/// If `tls` is no PEM, or its certificate and key do not belong together.
+pub fn build(timeout: Duration, headers: HeaderMap, tls: &ClientPem) -> Result<Client, reqwest::Error> {
+    let mut builder = Client::builder().redirect(Policy::none()).default_headers(headers).timeout(timeout);
+    if let Some(authorities) = &tls.authorities {
+        builder = builder.tls_certs_only(Certificate::from_pem_bundle(authorities)?);
+    }
+    if let Some(IdentityPem { cert, key }) = &tls.identity {
+        builder = builder.identity(Identity::from_pem(&[&key[..], cert].concat())?);
+    }
+    builder.build()
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, UnreadableFile> {
+    std::fs::read(file).map_err(|source| UnreadableFile { file: file.to_owned(), source })
+}
