@@ -154,7 +154,7 @@ pub async fn start(loaded: Loaded, sources: Sources) -> Result<Running, StartErr
     let telemetry = tokio::spawn(telemetry.serve(telemetry_router, rest_stopped.clone(), Duration::from_secs(1)));
     tokio::spawn(reload::on_hangup(page, rest_stopped.clone()));
     tokio::spawn(maintain(parts.clone(), rest_stopped.clone()));
-    let delivery = client.map(|client| tokio::spawn(otlp::deliver(backlog, client, metrics, rest_stopped)));
+    let delivery = client.map(|client| tokio::spawn(otlp::ship(backlog, client, metrics, rest_stopped)));
     announce::started(&settings, webhook_address, telemetry_address, &warnings, moved_aside.as_deref());
     Ok(Running {
         webhook_address,

@@ -4,18 +4,22 @@
 //! partial success, to a login page and to a redirect, without the collector's `Retry-After`. Here the store is the queue, a
 //! request is built from it with `opentelemetry-proto`, and [`answer`] reads what the collector says exactly.
 //!
-//! [`record`] and [`answer`] are pure, [`client`] is the wire, [`export`] tries until all is settled. Our own request spans, which may be lost,
-//! go out through `opentelemetry-otlp` in [`spans`].
+//! [`record`] and [`answer`] are pure, [`client`] is the wire, `export` tries until all is settled: for [`ship()`], which moves the
+//! cursor, and for [`Replay`], which moves nothing. Our own request spans, which may be lost, go out through
+//! `opentelemetry-otlp` in `spans`.
 
 pub mod answer;
 pub mod client;
-pub mod export;
+mod export;
 pub mod record;
+mod replay;
 mod settings;
+mod ship;
 mod spans;
 
 pub use answer::{SendError, Verdict};
 pub use client::{Client, ClientError};
-pub use export::{Replay, Replayed, deliver};
-pub use settings::{ClientTls, Protocol, Settings};
+pub use replay::{Replay, Replayed};
+pub use settings::{Protocol, Settings};
+pub use ship::ship;
 pub use spans::{Spans, current_trace, start as spans};

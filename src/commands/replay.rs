@@ -87,8 +87,7 @@ async fn export(
         position = last.seq;
         page.retain(|stored| stored.seq <= end && range.holds(stored.event.occurred_at));
         wanted += page.len() as u64;
-        // Only a stop ends it early, and the loop asks for that.
-        let _ = replay.export(page).await;
+        replay.export(page).await;
     }
     let Replayed { delivered, refused } = replay.replayed();
     writeln!(out, "{delivered} delivered, {refused} refused by the collector")?;

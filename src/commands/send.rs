@@ -8,6 +8,7 @@ mod sample;
 mod sender;
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -29,14 +30,17 @@ use crate::sid::{AccountSid, EventSid};
 /// Sends; 0 if every answer was 2xx and, where that is asked for, every event was counted, else 1.
 pub(super) fn run(send: &cli::Send, sources: &Sources, out: &mut impl Write) -> Result<ExitCode, CommandError> {
     let accounts = load(sources, Need::Accounts)?.settings.accounts;
-    let sample = send.file.as_deref().map(|file| {
-        let content = std::fs::read(file).map_err(|error| format!("cannot be read: {error}"));
-        let sample = content.and_then(|content| Sample::parse(&content).map_err(|error| error.to_string()));
-        sample.map_err(|fault| CommandError::Usage(format!("--file {} {fault}", file.display())))
-    });
-    let plan = Plan::new(send, &accounts, sample.transpose()?)?;
+    let sample = send.file.as_deref().map(read_sample).transpose()?;
+    let plan = Plan::new(send, &accounts, sample)?;
     let sender = Sender::new(&send.url)?;
     block_on(plan.carry_out(&sender, out))
+}
+
+fn read_sample(file: &Path) -> Result<Sample, CommandError> {
+    let name = file.display();
+    let content =
+        std::fs::read(file).map_err(|error| CommandError::Usage(format!("--file {name} cannot be read: {error}")))?;
+    Sample::parse(&content).map_err(|error| CommandError::Usage(format!("--file {name} {error}")))
 }
 
 /// What is to be sent, checked.

@@ -4,13 +4,11 @@
 //! else is sent, so that a crash repeats at most one request.
 //!
 //! It never gives up and never drops: what the collector cannot take now waits in the store, and what it will never take goes to
-//! quarantine, one record at a time. `serve` and `replay` differ in where the events come from and in who is told what
-//! became of them, which is what [`Settle`] is for.
+//! quarantine, one record at a time. `ship` and `replay` differ in where the events come from and in who is told what became of
+//! them, which is what [`Settle`] is for.
 
 mod backoff;
 mod batch;
-mod replay;
-mod serve;
 
 use std::time::Duration;
 
@@ -19,40 +17,31 @@ use tokio::sync::watch;
 
 use self::backoff::Backoff;
 use self::batch::{Batch, split_by_bytes};
-pub use self::replay::{Replay, Replayed};
-pub use self::serve::deliver;
 use super::answer::{SendError, Verdict};
 use super::client::Client;
 use crate::metrics::OtlpFailure;
 use crate::store::{Settlement, StoreGone, StoredEvent};
 
-/// How patient the loop is.
+/// How long an [`Exporter`] waits between two tries.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
-    /// The first wait after a failure.
-    pub retry_min: Duration,
-    /// The longest.
-    pub retry_max: Duration,
+pub(super) struct Patience {
+    /// The bound of the first wait after a failure.
+    pub(super) retry_min: Duration,
+    /// The bound of the longest.
+    pub(super) retry_max: Duration,
     /// Between two tries at a destination that is at fault.
-    pub probe_interval: Duration,
-    /// Between two tries at a store that cannot be read.
-    pub store_interval: Duration,
+    pub(super) probe_interval: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Self {
         let minute = Duration::from_mins(1);
-        Self {
-            retry_min: Duration::from_millis(200),
-            retry_max: minute,
-            probe_interval: minute,
-            store_interval: minute / 12,
-        }
+        Self { retry_min: Duration::from_millis(200), retry_max: minute, probe_interval: minute }
     }
 }
 
 /// Who is told what becomes of the events.
-pub trait Settle {
+pub(super) trait Settle {
     /// Writes down what became of a stretch of events. Nothing else is sent before it returns.
     fn settle(&mut self, settlement: Settlement) -> impl Future<Output = Result<(), StoreGone>> + Send;
 
@@ -65,7 +54,7 @@ pub trait Settle {
 
 /// Why exporting ends before the last event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stopped {
+pub(super) enum Stopped {
     /// The process is ending.
     ShuttingDown,
     /// The store is gone.
@@ -79,21 +68,21 @@ impl From<StoreGone> for Stopped {
 }
 
 /// One destination, and who is told of its answers.
-struct Exporter<'a, S> {
+pub(super) struct Exporter<'a, S> {
     client: &'a Client,
-    settle: S,
+    pub(super) settle: S,
     patience: Patience,
     stop: watch::Receiver<bool>,
     held: bool,
 }
 
 impl<'a, S: Settle> Exporter<'a, S> {
-    fn new(client: &'a Client, settle: S, patience: Patience, stop: watch::Receiver<bool>) -> Self {
+    pub(super) fn new(client: &'a Client, settle: S, patience: Patience, stop: watch::Receiver<bool>) -> Self {
         Self { client, settle, patience, stop, held: false }
     }
 
     /// Asks the destination how it is until it answers, so that it is known to be up before the first event.
-    async fn probe_until_answered(&self) {
+    pub(super) async fn probe_until_answered(&self) {
         let mut first = true;
         // Whatever it says of a request without records, it is there, and nothing has failed.
         while let Err(error) = self.client.send(Vec::new()).await {
@@ -108,7 +97,7 @@ impl<'a, S: Settle> Exporter<'a, S> {
     }
 
     /// Exports `events`, in order, to the last one.
-    async fn export(&mut self, events: Vec<StoredEvent>) -> Result<(), Stopped> {
+    pub(super) async fn export(&mut self, events: Vec<StoredEvent>) -> Result<(), Stopped> {
         let mut batches = split_by_bytes(events, self.client.batch_bytes_max);
         batches.reverse();
         while let Some(mut batch) = batches.pop() {
@@ -200,7 +189,7 @@ impl<'a, S: Settle> Exporter<'a, S> {
         self.wait(self.patience.probe_interval).await
     }
 
-    async fn wait(&mut self, wait: Duration) -> Result<(), Stopped> {
+    pub(super) async fn wait(&mut self, wait: Duration) -> Result<(), Stopped> {
         tokio::select! {
             () = tokio::time::sleep(wait) => Ok(()),
             () = turned(&mut self.stop) => Err(Stopped::ShuttingDown),
@@ -240,7 +229,7 @@ impl<'a, S: Settle> Exporter<'a, S> {
 }
 
 /// Completes when the flag is true, or when nobody is left to set it.
-async fn turned(flag: &mut watch::Receiver<bool>) {
+pub(super) async fn turned(flag: &mut watch::Receiver<bool>) {
     // Either way the wait is over; the value that comes with it is a lock guard, which must not be held on to.
     drop(flag.wait_for(|turned| *turned).await);
 }

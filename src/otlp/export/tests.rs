@@ -19,7 +19,6 @@ const SHORT: Patience = Patience {
     retry_min: Duration::from_millis(5),
     retry_max: Duration::from_millis(20),
     probe_interval: Duration::from_millis(20),
-    store_interval: Duration::from_millis(20),
 };
 
 /// Writes settlements down in memory.

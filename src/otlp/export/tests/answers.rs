@@ -141,8 +141,7 @@ async fn a_stop_ends_every_wait_at_once() {
             let collector = Scripted::start(protocol, at_first(usize::MAX, reply.clone()));
             let settings = settings(protocol, &collector);
             let (stop, stopped) = watch::channel(false);
-            let patience =
-                Patience { retry_min: hour * 1000, retry_max: hour * 1000, probe_interval: hour, store_interval: hour };
+            let patience = Patience { retry_min: hour * 1000, retry_max: hour * 1000, probe_interval: hour };
             let export = tokio::spawn(async move { export_until(&settings, events(3, 10), patience, stopped).await });
             while collector.received().is_empty() {
                 tokio::task::yield_now().await;

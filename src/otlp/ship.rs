@@ -1,18 +1,22 @@
-//! What `serve` exports: everything the store has and will have.
+//! Ships the store's backlog as long as the process runs: what is settled moves the cursor, and is counted.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::super::client::Client;
-use super::{Exporter, Patience, Settle, Stopped, turned};
+use super::client::Client;
+use super::export::{Exporter, Patience, Settle, Stopped, turned};
 use crate::metrics::{Metrics, OtlpFailure};
 use crate::store::{Backlog, Settlement, StoreGone};
 
-/// Delivers everything the store has and will have, until `stop` is true.
+/// How long to wait between two tries at a store that cannot be read.
+const STORE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Ships everything the store has and will have, until `stop` is true.
 ///
 /// A store that cannot be read is tried again: while it cannot, `otlp_up` is 0 and nothing is lost.
-pub async fn deliver(backlog: Backlog, client: Client, metrics: Arc<Metrics>, mut stop: watch::Receiver<bool>) {
+pub async fn ship(backlog: Backlog, client: Client, metrics: Arc<Metrics>, mut stop: watch::Receiver<bool>) {
     let records_max = client.batch_records_max;
     let mut exporter = Exporter::new(&client, Counted { backlog, metrics }, Patience::default(), stop.clone());
     let mut answered = false;
@@ -36,7 +40,7 @@ pub async fn deliver(backlog: Backlog, client: Client, metrics: Arc<Metrics>, mu
                 exporter.settle.up(false);
                 // The error has been logged where it was met. If the writer is what is gone, the process ends and so does this
                 // wait.
-                if exporter.wait(exporter.patience.store_interval).await.is_err() {
+                if exporter.wait(STORE_INTERVAL).await.is_err() {
                     return;
                 }
             }

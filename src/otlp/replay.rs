@@ -1,9 +1,9 @@
-//! What `replay` exports: chosen events, once more, for a collector that has lost them.
+//! Exports chosen events once more, for a collector that has lost them.
 
 use tokio::sync::watch;
 
-use super::super::client::Client;
-use super::{Exporter, Patience, Settle, Stopped};
+use super::client::Client;
+use super::export::{Exporter, Patience, Settle};
 use crate::metrics::OtlpFailure;
 use crate::store::{Settlement, StoreGone, StoredEvent};
 
@@ -26,13 +26,11 @@ impl<'a> Replay<'a> {
         Self(Exporter::new(client, Replayed::default(), Patience::default(), stop))
     }
 
-    /// Exports `events`, in order; waits for the collector as long as that takes.
-    ///
-    /// # Errors
-    ///
-    /// [`Stopped::ShuttingDown`] once `stop` is true. What was taken until then is in [`Self::replayed`].
-    pub async fn export(&mut self, events: Vec<StoredEvent>) -> Result<(), Stopped> {
-        self.0.export(events).await
+    /// Exports `events`, in order, and waits for the collector as long as that takes; ends early once `stop` is true. What was
+    /// taken until then is in [`Self::replayed`].
+    pub async fn export(&mut self, events: Vec<StoredEvent>) {
+        // The one error is a stop, and who asked for it knows of it.
+        let _ = self.0.export(events).await;
     }
 
     /// What became of the events so far.
