@@ -13,14 +13,14 @@ use test_support::{ACCOUNT, Event, Exporter, TOKEN, wait};
 const SAMPLE_ACCOUNT: &str = "ACxxxxxxxxxxxxxxxxxxxxxxxx";
 
 /// What stands in the file of a payload, and what the collector must make of it.
-struct Sample {
-    name: String,
-    event: Event,
-    record: Value,
+pub(crate) struct Sample {
+    pub(crate) name: String,
+    pub(crate) event: Event,
+    pub(crate) record: Value,
 }
 
 /// The form payloads, each with its record as a person wrote it down; `twilio.payload` is not in there, it is what was posted.
-fn samples() -> Vec<Sample> {
+pub(crate) fn samples() -> Vec<Sample> {
     let tests = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests");
     let read = |folder: &str, name: &str| -> Value {
         let file = tests.join(folder).join(name);
@@ -45,7 +45,8 @@ fn samples() -> Vec<Sample> {
     names.into_iter().map(sample).collect()
 }
 
-fn setup() -> Setup {
+/// An exporter for the accounts in them.
+pub(crate) fn setup() -> Setup {
     Setup::default().accounts(&[(ACCOUNT, &[TOKEN]), (SAMPLE_ACCOUNT, &[TOKEN])])
 }
 

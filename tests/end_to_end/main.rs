@@ -33,4 +33,5 @@ mod sending;
 mod signatures;
 mod store;
 mod telemetry;
+mod victorialogs;
 mod webhook;

@@ -1,8 +1,11 @@
-//! The dashboards' queries of log records.
+//! The dashboards' queries of log records, and their equivalents for a log store that tests can run.
+
+use std::collections::BTreeSet;
 
 use regex::Regex;
 
-use test_support::queries::{self, Language, Query, dashboards};
+use test_support::logsql::equivalents;
+use test_support::queries::{self, Language, Query, dashboards, variable};
 
 fn log_queries() -> Vec<Query> {
     let queries = dashboards().values().flat_map(queries::of).collect::<Vec<_>>();
@@ -21,4 +24,33 @@ fn every_range_is_the_one_that_is_looked_at() {
         }
     }
     assert!(ranges > 5, "there are queries with a range");
+}
+
+/// A query without its equivalent would be one that no server has ever answered, and one too many an answer to a question that
+/// nobody asks.
+#[test]
+fn every_query_stands_beside_its_equivalent_in_logsql() {
+    let in_dashboards: BTreeSet<_> = log_queries().into_iter().map(|query| (query.place, query.text)).collect();
+    let table = equivalents();
+    let pairs = table.iter().flat_map(|entry| entry.places.iter().map(|place| (place.clone(), entry.logql.clone())));
+    let in_table: Vec<_> = pairs.collect();
+    let missing: Vec<_> = in_dashboards.iter().filter(|query| !in_table.contains(query)).collect();
+    let stale: Vec<_> = in_table.iter().filter(|query| !in_dashboards.contains(query)).collect();
+    assert!(missing.is_empty(), "not in tests/grafana/logsql.yaml: {missing:#?}");
+    assert!(stale.is_empty(), "in tests/grafana/logsql.yaml, and in no dashboard: {stale:#?}");
+    assert_eq!(in_table.len(), in_dashboards.len(), "one of them stands there twice");
+}
+
+/// What Grafana fills in must reach both.
+#[test]
+fn both_ask_for_the_same_variables() {
+    for entry in equivalents() {
+        let names = |text: &str| -> BTreeSet<_> {
+            variable().captures_iter(text).map(|found| found["name"].to_owned()).collect()
+        };
+        let mut of_logql = names(&entry.logql);
+        // In LogsQL the range is none of the query's.
+        of_logql.remove("__auto");
+        assert_eq!(of_logql, names(&entry.logsql), "{:?}", entry.places);
+    }
 }

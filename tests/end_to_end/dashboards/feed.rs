@@ -6,7 +6,7 @@ use serde_json::json;
 
 use test_support::event::PUBLIC_URL;
 use test_support::exporter::Setup;
-use test_support::loki::Loki;
+use test_support::victorialogs::VictoriaLogs;
 use test_support::{ACCOUNT, Event, Exporter, Prometheus, Release, TOKEN};
 
 /// A subaccount with a token of its own.
@@ -80,11 +80,11 @@ impl Fed {
     }
 }
 
-/// An exporter that has lived through it, the Prometheus that scraped it, and the Loki that has its log records.
+/// An exporter that has lived through it, the Prometheus that scraped it, and the VictoriaLogs that has its log records.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) prometheus: Prometheus,
-    pub(crate) loki: Loki,
+    pub(crate) logs: VictoriaLogs,
     /// When it began, in seconds since 1970.
     pub(crate) from: u64,
     /// When all of it but the last event had been scraped.
@@ -96,11 +96,11 @@ impl World {
     /// Lets it happen.
     pub(crate) async fn new(account_label: bool) -> Self {
         let from = now() - 1;
-        let loki = Loki::start().await;
+        let logs = VictoriaLogs::start().await;
         let mut exporter = Setup::default()
             .accounts(&[(ACCOUNT, &[TOKEN]), (SUBACCOUNT, &[SUBACCOUNT_TOKEN])])
             .yaml(&format!("metrics: {{account_label: {account_label}}}"))
-            .yaml(&format!("otlp: {{endpoint: '{}', protocol: http/protobuf}}", loki.endpoint()))
+            .yaml(&format!("otlp: {{endpoint: '{}', protocol: http/protobuf}}", logs.endpoint()))
             .start()
             .await;
         let prometheus = Prometheus::of(Release::Three).scraping(&exporter).await;
@@ -130,7 +130,7 @@ impl World {
         exporter.metric_is("twilio_debugger_exporter_otlp_records_total", records as f64).await;
         prometheus.scrapes(4).await;
         exporter.metrics().await.assert_adds_up();
-        Self { prometheus, loki, from, midway, _exporter: exporter }
+        Self { prometheus, logs, from, midway, _exporter: exporter }
     }
 }
 

@@ -62,10 +62,7 @@ impl Event {
 
     /// The body of the request.
     pub fn body(&self) -> String {
-        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-        let fields: Vec<_> =
-            self.fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
-        fields.join("&")
+        form(&self.fields)
     }
 
     /// The signature of the request, by a straightforward reading of Twilio's documentation.
@@ -86,4 +83,11 @@ impl Event {
         }
         base64::engine::general_purpose::STANDARD.encode(hmac.finalize().into_bytes())
     }
+}
+
+/// Fields as a form's body and a URL's query have them.
+pub fn form(fields: &[(impl AsRef<str>, impl AsRef<str>)]) -> String {
+    let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let encoded = fields.iter().map(|(name, value)| format!("{}={}", encode(name.as_ref()), encode(value.as_ref())));
+    encoded.collect::<Vec<_>>().join("&")
 }

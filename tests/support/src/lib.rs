@@ -23,6 +23,7 @@ pub mod exporter;
 pub mod faults;
 pub mod image;
 pub mod kubelet;
+pub mod logsql;
 pub mod loki;
 pub mod namespace;
 pub mod post;
@@ -34,6 +35,7 @@ pub mod raw;
 pub mod scrape;
 pub mod scripted;
 pub mod sdk;
+pub mod victorialogs;
 pub mod victoriametrics;
 pub mod wait;
 
