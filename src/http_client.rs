@@ -9,6 +9,8 @@ use std::time::Duration;
 use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Identity};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 
 /// How long a command waits for an answer: as long as Twilio waits for a webhook's, so that what `send` calls unanswered is
 /// what Twilio would. Log export has a time-out of its own, `otlp.timeout`.
@@ -42,24 +44,43 @@ pub struct IdentityPem {
     pub key: Vec<u8>,
 }
 
-/// A file that cannot be read.
+/// A file of a [`ClientTls`] that is of no use.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read {}", file.display())]
-pub struct UnreadableFile {
-    /// Which file.
-    pub file: PathBuf,
-    /// Why.
-    pub source: std::io::Error,
+pub enum TlsFileError {
+    /// It cannot be read.
+    #[error("cannot read {}", file.display())]
+    Unreadable {
+        /// Which file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// There is no authority in it: nobody would be trusted, and every answer would look like somebody else's.
+    #[error("{} holds no certificate", file.display())]
+    NoCertificate {
+        /// Which file.
+        file: PathBuf,
+    },
 }
 
 impl ClientTls {
-    /// Reads the files; what is in them is for the client to judge.
-    pub fn read(&self) -> Result<ClientPem, UnreadableFile> {
+    /// Reads the files. Whether certificate and key belong together is for the client to judge.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsFileError`], which names the file.
+    pub fn read(&self) -> Result<ClientPem, TlsFileError> {
+        let authorities = self.ca_file.as_deref().map(read).transpose()?;
+        if let (Some(file), Some(pem)) = (&self.ca_file, &authorities)
+            && CertificateDer::pem_slice_iter(pem).next().is_none()
+        {
+            return Err(TlsFileError::NoCertificate { file: file.clone() });
+        }
         let identity = match (&self.cert_file, &self.key_file) {
             (Some(cert), Some(key)) => Some(IdentityPem { cert: read(cert)?, key: read(key)? }),
             _ => None,
         };
-        Ok(ClientPem { authorities: self.ca_file.as_deref().map(read).transpose()?, identity })
+        Ok(ClientPem { authorities, identity })
     }
 }
 
@@ -88,6 +109,28 @@ pub fn build(timeout: Duration, headers: HeaderMap, tls: &ClientPem) -> Result<C
     builder.build()
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, UnreadableFile> {
-    std::fs::read(file).map_err(|source| UnreadableFile { file: file.to_owned(), source })
+fn read(file: &Path) -> Result<Vec<u8>, TlsFileError> {
+    std::fs::read(file).map_err(|source| TlsFileError::Unreadable { file: file.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ClientTls;
+
+    /// It may be mounted late, or empty, or under another name: which of three it was must not have to be guessed.
+    #[test]
+    fn a_file_that_is_of_no_use_is_named() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (missing, empty) = (dir.path().join("missing.pem"), dir.path().join("empty.pem"));
+        std::fs::write(&empty, "no certificate").expect("writable");
+        let ca = |file: &std::path::Path| ClientTls { ca_file: Some(file.to_owned()), ..ClientTls::default() };
+        let identity = ClientTls { cert_file: Some(empty.clone()), key_file: Some(missing.clone()), ca_file: None };
+        for (tls, fault) in [
+            (ca(&missing), format!("cannot read {}", missing.display())),
+            (identity, format!("cannot read {}", missing.display())),
+            (ca(&empty), format!("{} holds no certificate", empty.display())),
+        ] {
+            assert_eq!(tls.read().err().map(|error| error.to_string()), Some(fault));
+        }
+    }
 }

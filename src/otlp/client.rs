@@ -20,7 +20,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 
 use super::answer::{self, SendError, Verdict};
 use super::{Protocol, Settings, record};
-use crate::http_client::{self, ClientPem, IdentityPem, UnreadableFile};
+use crate::http_client::{self, ClientPem, IdentityPem, TlsFileError};
 use crate::metrics::OtlpFailure;
 
 /// The most bytes of a collector's answer that are read.
@@ -52,9 +52,9 @@ enum Transport {
 /// A reason why a client cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// A file of the TLS settings that cannot be read.
+    /// A file of the TLS settings that is of no use.
     #[error(transparent)]
-    File(#[from] UnreadableFile),
+    File(#[from] TlsFileError),
     /// An endpoint that is no URL, or TLS material that is none.
     #[error("endpoint {endpoint} cannot be used")]
     Grpc {
