@@ -10,8 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::logs::v1::logs_service_client::LogsServiceClient;
-use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
-use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use prost::Message as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use tonic::codec::CompressionEncoding;
@@ -19,7 +18,8 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
 use super::answer::{self, SendError, Verdict};
-use super::{Protocol, Settings, record};
+use super::record::Envelope;
+use super::settings::{Protocol, Settings};
 use crate::http_client::{self, ClientPem, IdentityPem, TlsFileError};
 use crate::metrics::OtlpFailure;
 
@@ -29,7 +29,7 @@ const ANSWER_BYTES_MAX: usize = 4 << 20;
 /// A collector, and how to speak to it.
 pub struct Client {
     transport: Transport,
-    resource: Resource,
+    envelope: Envelope,
     timeout: Duration,
     /// The most records in one request.
     pub batch_records_max: usize,
@@ -111,7 +111,7 @@ impl Client {
         };
         Ok(Self {
             transport,
-            resource: record::resource(&settings.resource),
+            envelope: Envelope::new(&settings.resource),
             timeout: settings.timeout,
             batch_records_max: settings.batch_records_max,
             batch_bytes_max: settings.batch_bytes_max,
@@ -126,7 +126,7 @@ impl Client {
     /// [`SendError`] if the answer, or its absence, says nothing of the records: they may be sent again.
     pub async fn send(&self, records: Vec<LogRecord>) -> Result<Verdict, SendError> {
         let sent = records.len() as u64;
-        let request = self.request(records);
+        let request = self.envelope.request(records);
         let answer = async {
             match &self.transport {
                 Transport::Grpc { client, metadata } => {
@@ -143,14 +143,6 @@ impl Client {
             Verdict::Partial { rejected, message } => Verdict::Partial { rejected: rejected.min(sent), message },
             verdict => verdict,
         })
-    }
-
-    fn request(&self, log_records: Vec<LogRecord>) -> ExportLogsServiceRequest {
-        // A probe names the resource all the same: an empty message has no body, and some servers ask for one.
-        let scope_logs = vec![ScopeLogs { scope: Some(record::scope()), log_records, ..ScopeLogs::default() }];
-        let resource_logs =
-            ResourceLogs { resource: Some(self.resource.clone()), scope_logs, ..ResourceLogs::default() };
-        ExportLogsServiceRequest { resource_logs: vec![resource_logs] }
     }
 
     async fn send_grpc(

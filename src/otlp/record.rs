@@ -6,9 +6,10 @@
 //! Source: <https://opentelemetry.io/docs/specs/otel/logs/data-model/>
 
 use jiff::Timestamp;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue};
-use opentelemetry_proto::tonic::logs::v1::LogRecord;
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
 use crate::error_code::ErrorCode;
@@ -26,6 +27,38 @@ pub const PAYLOAD_BYTES_MAX: usize = 16 * 1024;
 
 const PAYLOAD: &str = "twilio.payload";
 const PAYLOAD_TRUNCATED: &str = "twilio.payload.truncated";
+
+/// What every record is sent under: the resource that it is about, and the scope that it comes from.
+#[derive(Debug, Clone)]
+pub struct Envelope {
+    resource: Resource,
+    scope: InstrumentationScope,
+}
+
+impl Envelope {
+    /// An envelope for a resource of these attributes, in this order.
+    #[must_use]
+    pub fn new(resource: &[(String, String)]) -> Self {
+        let attributes = resource.iter().map(|(key, value)| text(key, value.clone())).collect();
+        let scope = InstrumentationScope {
+            name: "twilio.debugger".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            ..InstrumentationScope::default()
+        };
+        Self { resource: Resource { attributes, ..Resource::default() }, scope }
+    }
+
+    /// A request with these records. Without any it names resource and scope all the same: an empty message has no body, and
+    /// some servers ask for one.
+    #[must_use]
+    pub fn request(&self, log_records: Vec<LogRecord>) -> ExportLogsServiceRequest {
+        let scope_logs = vec![ScopeLogs { scope: Some(self.scope.clone()), log_records, ..ScopeLogs::default() }];
+        let resource = Some(self.resource.clone());
+        ExportLogsServiceRequest {
+            resource_logs: vec![ResourceLogs { resource, scope_logs, ..ResourceLogs::default() }],
+        }
+    }
+}
 
 /// Maps an event.
 #[must_use]
@@ -70,23 +103,6 @@ pub fn shrink(record: &mut LogRecord) -> bool {
         record.attributes.push(flag(PAYLOAD_TRUNCATED));
     }
     true
-}
-
-/// The resource that every record and span belongs to.
-#[must_use]
-pub fn resource(attributes: &[(String, String)]) -> Resource {
-    let attributes = attributes.iter().map(|(key, value)| text(key, value.clone())).collect();
-    Resource { attributes, ..Resource::default() }
-}
-
-/// The scope that every record belongs to.
-#[must_use]
-pub fn scope() -> InstrumentationScope {
-    InstrumentationScope {
-        name: "twilio.debugger".to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        ..InstrumentationScope::default()
-    }
 }
 
 fn attributes(event: &DebuggerEvent) -> Vec<KeyValue> {

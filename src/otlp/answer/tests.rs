@@ -1,3 +1,5 @@
+//! Every answer falls into its row: what is tried again, held, halved or settled.
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,7 +10,7 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 
 use super::{SendError, Verdict, of_http, of_status, wait_of};
 
-/// The row of the delivery table that an answer falls into.
+/// The row that an answer falls into.
 fn row(answer: &Result<Verdict, SendError>) -> &'static str {
     match answer {
         Ok(Verdict::Delivered { .. }) => "ok",
