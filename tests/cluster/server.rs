@@ -1,7 +1,6 @@
 //! etcd and kube-apiserver on loopback, with the kinds of the operators, and namespaces that enforce the restricted level.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use test_support::Port;
 use test_support::chart;
 use test_support::process::tool;
 use test_support::repository;
@@ -23,14 +23,16 @@ const NAMED: [&str; 2] = ["monitoring", "telephony"];
 pub(crate) struct Server {
     processes: Vec<Child>,
     folder: TempDir,
+    _ports: [Port; 3],
 }
 
 impl Server {
     /// Starts one and waits until it is ready.
     pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().expect("a scratch folder");
-        let [clients, peers, secure] = free_ports();
-        let mut server = Self { processes: Vec::new(), folder };
+        let ports = [(); 3].map(|()| Port::reserve());
+        let [clients, peers, secure] = ports.each_ref().map(Port::number);
+        let mut server = Self { processes: Vec::new(), folder, _ports: ports };
         let mut etcd = Command::new(tool("etcd"));
         let (clients, peers) = (format!("http://127.0.0.1:{clients}"), format!("http://127.0.0.1:{peers}"));
         etcd.arg("--data-dir").arg(server.path("etcd"));
@@ -188,10 +190,4 @@ impl Drop for Server {
             let _ = child.wait();
         }
     }
-}
-
-/// Ports of loopback that are free now.
-fn free_ports() -> [u16; 3] {
-    let listeners = [0; 3].map(|_| TcpListener::bind("127.0.0.1:0").expect("loopback has free ports"));
-    listeners.each_ref().map(|listener| listener.local_addr().expect("bound").port())
 }

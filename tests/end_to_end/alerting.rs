@@ -105,7 +105,7 @@ async fn what_is_over_is_told_as_resolved_and_a_crash_tells_nothing_again(releas
 
 /// A Prometheus is added, or comes back with an empty disk, when the counter stands at 500: history is no news.
 async fn a_prometheus_that_joins_late_fires_nothing(release: Release) {
-    let mut exporter = Setup::default().telemetry_host("0.0.0.0").start().await;
+    let mut exporter = Setup::default().telemetry_everywhere().start().await;
     let joins = async |replica, exporter: &Exporter| {
         let prometheus = Prometheus::of(release).replica(replica).evaluating(&rules()).at_its_own_address();
         prometheus.scraping(exporter).await

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use tonic::Code;
 
 use test_support::exporter::binary;
-use test_support::process::free_address;
 use test_support::scripted::{Protocol, Reply, Scripted};
 use test_support::{Event, Exporter, wait};
 
@@ -49,7 +48,7 @@ async fn takes_once(collector: &Scripted, numbers: impl IntoIterator<Item = u64>
 #[tokio::test]
 async fn a_collector_that_comes_up_later_gets_everything_once() {
     for protocol in Protocol::BOTH {
-        let mut collector = Scripted::stopped(protocol, free_address());
+        let mut collector = Scripted::stopped(protocol);
         let mut exporter = Exporter::with(&yaml(&collector, protocol)).start().await;
         post_all(&exporter, 1..=20).await;
         exporter.metric_is(UP, 0.0).await;
@@ -139,7 +138,7 @@ async fn a_destination_at_fault_holds_everything() {
 #[tokio::test]
 async fn a_poisonous_record_is_quarantined_and_the_rest_delivered() {
     for protocol in Protocol::BOTH {
-        let mut collector = Scripted::stopped(protocol, free_address());
+        let mut collector = Scripted::stopped(protocol);
         collector.answer(
             |request| {
                 if request.has(&sid(7)) { Reply::no(400, Code::InvalidArgument) } else { Reply::Ok }
@@ -176,7 +175,7 @@ async fn a_poisonous_record_is_quarantined_and_the_rest_delivered() {
 #[tokio::test]
 async fn too_large_is_halved_and_partial_is_not_repeated() {
     for protocol in Protocol::BOTH {
-        let mut collector = Scripted::stopped(protocol, free_address());
+        let mut collector = Scripted::stopped(protocol);
         collector.answer(|request| match request.sids.len() {
             3.. => Reply::no(413, Code::ResourceExhausted),
             2 if request.has(&sid(8)) => Reply::Partial(1),

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use test_support::faults::Faults;
-use test_support::process::free_address;
 use test_support::random::noise;
 use test_support::scripted::{Protocol, Scripted};
 use test_support::{Event, Exporter, wait};
@@ -98,7 +97,7 @@ async fn a_stalled_sync_is_answered_in_time_and_counted_as_what_it_becomes() {
 /// once there is room again.
 #[tokio::test]
 async fn a_full_disk_refuses_and_recovers_by_itself() {
-    let mut collector = Scripted::stopped(Protocol::Grpc, free_address());
+    let mut collector = Scripted::stopped(Protocol::Grpc);
     let yaml = format!("redaction: none\notlp: {{endpoint: '{}'}}", collector.endpoint());
     let mut exporter = Exporter::with(&yaml).tmpfs_mib(12).start().await;
     let event = |number| {
@@ -159,7 +158,7 @@ async fn a_full_disk_refuses_and_recovers_by_itself() {
 #[tokio::test]
 async fn log_export_waits_for_room_to_write_down_what_is_delivered() {
     let faults = Faults::new();
-    let mut collector = Scripted::stopped(Protocol::Grpc, free_address());
+    let mut collector = Scripted::stopped(Protocol::Grpc);
     let yaml = format!("otlp: {{endpoint: '{}'}}", collector.endpoint());
     let mut exporter = faults.under(Exporter::with(&yaml)).start().await;
     for number in 1..=10 {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use test_support::exporter::binary;
-use test_support::process::{Process, free_address};
+use test_support::process::Process;
 use test_support::random::noise;
 use test_support::scripted::{Protocol, Scripted};
 use test_support::{Event, Exporter, wait};
@@ -26,12 +26,11 @@ fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
 
 /// Starts an exporter that is expected to fail on `exporter`'s data, and gives its exit code and output.
 async fn start_fails(exporter: &Exporter) -> (Option<i32>, String) {
-    let listen = free_address().to_string();
     let mut process = Process::start(
         Command::new(binary())
             .args(["serve", "--config"])
             .arg(exporter.folder().join("config.yml"))
-            .args(["--webhook.listen", &listen, "--telemetry.listen", "127.0.0.1:0", "--store.dir"])
+            .args(["--webhook.listen", "127.0.0.1:0", "--telemetry.listen", "127.0.0.1:0", "--store.dir"])
             .arg(exporter.data()),
     );
     let code = process.ended().await.code();
@@ -140,7 +139,7 @@ async fn a_duplicate_is_known_after_a_restart_and_after_a_crash() {
 /// back everything that was acknowledged is delivered and the exporter takes events again, with nobody's help.
 #[tokio::test]
 async fn a_filling_store_trims_then_refuses_then_recovers() {
-    let mut collector = Scripted::stopped(Protocol::Grpc, free_address());
+    let mut collector = Scripted::stopped(Protocol::Grpc);
     let yaml = format!("redaction: none\nstore: {{bytes_max: 16MiB}}\notlp: {{endpoint: '{}'}}", collector.endpoint());
     let mut exporter = Exporter::with(&yaml).start().await;
     let mut accepted = 0;

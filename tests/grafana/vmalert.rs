@@ -9,7 +9,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::bench::{Bench, tool_path, unit_tests};
-use test_support::process::{Process, free_address};
+use test_support::Port;
+use test_support::process::Process;
 
 #[test]
 fn vmalert_reads_every_rule_file() {
@@ -34,13 +35,15 @@ struct VictoriaMetrics {
     address: SocketAddr,
     client: reqwest::Client,
     _process: Process,
+    _port: Port,
     _dir: tempfile::TempDir,
 }
 
 impl VictoriaMetrics {
     async fn start() -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let address = free_address();
+        let port = Port::reserve();
+        let address = port.address();
         let mut command = Command::new(tool_path("victoria-metrics"));
         command
             .arg(format!("-storageDataPath={}", dir.path().display()))
@@ -52,7 +55,7 @@ impl VictoriaMetrics {
         // Another test may have done so already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Self { address, client, _process: process, _dir: dir }
+        Self { address, client, _process: process, _port: port, _dir: dir }
     }
 
     /// Stores samples in Prometheus' text format, with their times in milliseconds.

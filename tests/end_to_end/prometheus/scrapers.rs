@@ -15,7 +15,7 @@ with_each_release!(
 
 /// A highly available pair: whichever comes first must not use up the other's zero.
 async fn two_replicas_both_see_the_first_event(release: Release) {
-    let exporter = Setup::default().telemetry_host("0.0.0.0").start().await;
+    let exporter = Setup::default().telemetry_everywhere().start().await;
     let first = Prometheus::of(release).replica("a").at_its_own_address().scraping(&exporter).await;
     let second = Prometheus::of(release).replica("b").at_its_own_address().scraping(&exporter).await;
     for replica in [&first, &second] {
@@ -31,7 +31,7 @@ async fn two_replicas_both_see_the_first_event(release: Release) {
 
 /// A Prometheus is added, or comes back with an empty disk, when the counter stands at 500: history is not a burst.
 async fn a_new_prometheus_beside_an_old_one_sees_no_burst(release: Release) {
-    let mut exporter = Setup::default().telemetry_host("0.0.0.0").start().await;
+    let mut exporter = Setup::default().telemetry_everywhere().start().await;
     let first = Prometheus::of(release).replica("a").at_its_own_address().scraping(&exporter).await;
     let second = Prometheus::of(release).replica("b").at_its_own_address().scraping(&exporter).await;
     for number in 1..=500 {
@@ -92,7 +92,7 @@ async fn a_gap_between_scrapes_fires_nothing(release: Release) {
 #[tokio::test]
 #[ignore = "takes five minutes, the age from which the process takes an unknown scraper for a new one"]
 async fn a_new_prometheus_beside_an_old_process_sees_no_burst() {
-    let exporter = Setup::default().telemetry_host("0.0.0.0").start().await;
+    let exporter = Setup::default().telemetry_everywhere().start().await;
     let first = Prometheus::of(Release::Three).replica("a").at_its_own_address().scraping(&exporter).await;
     for number in 1..=500 {
         assert_eq!(exporter.post(&Event::new(number, "11200")).await, Some(204));

@@ -10,7 +10,8 @@ use axum::extract::State;
 use axum::routing::post;
 use tempfile::TempDir;
 
-use crate::process::{Process, free_address, tool};
+use crate::port::Port;
+use crate::process::{Process, tool};
 use crate::wait;
 
 /// One alert of a notification, and when it arrived.
@@ -37,6 +38,7 @@ pub struct Alertmanager {
     pub address: SocketAddr,
     heard: Heard,
     _process: Process,
+    _port: Port,
     _dir: TempDir,
 }
 
@@ -56,7 +58,8 @@ impl Alertmanager {
              receivers: [{{name: test, webhook_configs: [{{url: \"http://{webhook}/\"}}]}}]\n"
         );
         std::fs::write(dir.path().join("alertmanager.yml"), config).expect("writable");
-        let address = free_address();
+        let port = Port::reserve();
+        let address = port.address();
         let mut command = Command::new(tool("alertmanager"));
         command
             .arg(format!("--config.file={}", dir.path().join("alertmanager.yml").display()))
@@ -66,7 +69,7 @@ impl Alertmanager {
             .arg("--cluster.listen-address=");
         let mut process = Process::start(&mut command);
         process.line_with("Listening on").await;
-        Self { address, heard, _process: process, _dir: dir }
+        Self { address, heard, _process: process, _port: port, _dir: dir }
     }
 
     /// Every alert of every notification so far, in the order of arrival.

@@ -8,7 +8,8 @@ use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::process::{Process, free_address, tool};
+use crate::port::Port;
+use crate::process::{Process, tool};
 use crate::scripted::Protocol;
 use crate::wait;
 
@@ -20,6 +21,7 @@ pub struct Collector {
     http: SocketAddr,
     scheme: &'static str,
     _process: Process,
+    _ports: [Port; 2],
 }
 
 impl Collector {
@@ -47,8 +49,8 @@ impl Collector {
     async fn start_with(tls: &str, scheme: &'static str, host: Ipv4Addr, names: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         certificates(dir.path(), &[&[&*host.to_string()], names].concat());
-        let free = || SocketAddr::from((host, free_address().port()));
-        let (grpc, http) = (free(), free());
+        let ports = [Port::reserve(), Port::reserve()];
+        let [grpc, http] = ports.each_ref().map(|port| port.at(host));
         let config = format!(
             "receivers:
   otlp:
@@ -69,7 +71,7 @@ service:
         std::fs::write(&file, config.replace("DIR", &dir.path().display().to_string())).expect("writable");
         let mut process = Process::start(Command::new(tool("otelcol")).arg("--config").arg(file));
         process.line_with("Everything is ready").await;
-        Self { dir, grpc, http, scheme, _process: process }
+        Self { dir, grpc, http, scheme, _process: process, _ports: ports }
     }
 
     /// The endpoint as the configuration has it.

@@ -1,13 +1,14 @@
 //! A running exporter: the real binary, with its own ports and data directory.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
 use tempfile::TempDir;
 
 use crate::event::{ACCOUNT, Event, PUBLIC_URL, TOKEN};
-use crate::process::{Process, free_address};
+use crate::port::Port;
+use crate::process::Process;
 use crate::scrape::Scrape;
 use crate::wait;
 
@@ -35,6 +36,8 @@ pub struct Exporter {
     pub client: reqwest::Client,
     dir: TempDir,
     launch: Launch,
+    /// Held for every start.
+    _ports: [Port; 2],
 }
 
 /// How the binary is started, and started again.
@@ -49,8 +52,7 @@ struct Launch {
 #[derive(Debug, Default)]
 pub struct Setup {
     sections: String,
-    webhook_host: Option<String>,
-    telemetry_host: Option<String>,
+    telemetry_host: Option<Ipv4Addr>,
     launch: Launch,
     public_url: Option<String>,
     accounts: Option<String>,
@@ -90,9 +92,9 @@ impl Setup {
         self
     }
 
-    /// Lets the telemetry listener listen on another host, such as one that a network namespace reaches.
-    pub fn telemetry_host(mut self, host: &str) -> Self {
-        self.telemetry_host = Some(host.to_owned());
+    /// Lets the telemetry listener listen on every address, those that a network namespace reaches among them.
+    pub fn telemetry_everywhere(mut self) -> Self {
+        self.telemetry_host = Some(Ipv4Addr::UNSPECIFIED);
         self
     }
 
@@ -118,11 +120,9 @@ impl Setup {
     /// Starts the exporter and waits until it listens.
     pub async fn start(self) -> Exporter {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let address = |host: Option<String>| {
-            let free = free_address();
-            host.map_or(free, |host| format!("{host}:{}", free.port()).parse().expect("an IP address"))
-        };
-        let (webhook, telemetry) = (address(self.webhook_host), address(self.telemetry_host));
+        let ports = [Port::reserve(), Port::reserve()];
+        let [webhook, telemetry] =
+            [ports[0].address(), ports[1].at(self.telemetry_host.unwrap_or(Ipv4Addr::LOCALHOST))];
         let public_url = self.public_url.as_deref().unwrap_or(PUBLIC_URL);
         let accounts = format!("[{{sid: {ACCOUNT}, auth_token_files: [DIR/token]}}]");
         let accounts = self.accounts.as_deref().unwrap_or(&accounts);
@@ -141,7 +141,7 @@ impl Setup {
         // No proxy, no redirects, no pooled connection to an exporter that has been killed.
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
         let client = client.pool_max_idle_per_host(0).build().expect("a client");
-        let mut exporter = Exporter { process, webhook, telemetry, client, dir, launch };
+        let mut exporter = Exporter { process, webhook, telemetry, client, dir, launch, _ports: ports };
         exporter.listens().await;
         exporter
     }

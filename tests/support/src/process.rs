@@ -1,7 +1,6 @@
 //! A child process whose output is kept and which ends with the test.
 
 use std::io::{BufRead as _, BufReader, Read};
-use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -108,9 +107,4 @@ fn keep(stream: impl Read + Send + 'static, output: Arc<Mutex<String>>) {
 /// A tool that `make tools` has installed.
 pub fn tool(name: &str) -> PathBuf {
     repository().join(".tools/bin").join(name)
-}
-
-/// An address of this machine that is free now.
-pub fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("loopback has free ports")
 }

@@ -10,7 +10,8 @@ use tempfile::TempDir;
 use crate::alertmanager::Alertmanager;
 use crate::exporter::Exporter;
 use crate::namespace::Namespace;
-use crate::process::{Process, free_address, tool};
+use crate::port::Port;
+use crate::process::{Process, tool};
 use crate::scrape::Scrape;
 use crate::wait;
 
@@ -52,6 +53,7 @@ pub struct Prometheus {
     pub address: SocketAddr,
     client: reqwest::Client,
     dir: TempDir,
+    _port: Port,
     // After the process, which lives in it.
     namespace: Option<Namespace>,
 }
@@ -101,7 +103,8 @@ impl Setup {
     /// Starts it and waits until it answers queries.
     pub async fn scraping(self, exporter: &Exporter) -> Prometheus {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let mut address = free_address();
+        let port = Port::reserve();
+        let mut address = port.address();
         let mut target = exporter.telemetry;
         if let Some(namespace) = &self.namespace {
             assert!(target.ip().is_unspecified(), "a namespace reaches only an exporter that listens on 0.0.0.0");
@@ -130,7 +133,7 @@ impl Setup {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().timeout(wait::DEADLINE).build().expect("a client");
         let Self { release, namespace, .. } = self;
-        let mut prometheus = Prometheus { process, release, address, client, dir, namespace };
+        let mut prometheus = Prometheus { process, release, address, client, dir, _port: port, namespace };
         prometheus.answers().await;
         prometheus
     }

@@ -25,6 +25,8 @@ use tonic::transport::server::TcpIncoming;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
+use crate::port::Port;
+
 /// The most bytes of a request; far above what an exporter may send.
 const REQUEST_BYTES_MAX: usize = 256 << 20;
 
@@ -110,25 +112,24 @@ pub struct Scripted {
     protocol: Protocol,
     mind: Mind,
     runtime: Option<tokio::runtime::Runtime>,
+    _port: Port,
 }
 
 impl Scripted {
     /// Starts a collector that answers by `script`.
     pub fn start(protocol: Protocol, script: impl Fn(&Received) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
-        let address = listener.local_addr().expect("bound");
-        drop(listener);
-        let mut collector = Self::stopped(protocol, address);
+        let mut collector = Self::stopped(protocol);
         collector.answer(script);
         collector.start_again();
         collector
     }
 
     /// Makes a collector that does not run yet and will say yes to everything.
-    pub fn stopped(protocol: Protocol, address: SocketAddr) -> Self {
+    pub fn stopped(protocol: Protocol) -> Self {
         let script: Arc<Script> = Arc::new(|_: &Received| Reply::Ok);
         let mind = Mind { script: Arc::new(Mutex::new(script)), received: Arc::default() };
-        Self { address, protocol, mind, runtime: None }
+        let port = Port::reserve();
+        Self { address: port.address(), protocol, mind, runtime: None, _port: port }
     }
 
     /// Answers differently from now on.
@@ -140,7 +141,7 @@ impl Scripted {
     pub fn start_again(&mut self) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
-        let listener = TcpListener::bind(self.address).expect("the port is free again");
+        let listener = TcpListener::bind(self.address).expect("the port is ours");
         listener.set_nonblocking(true).expect("a socket");
         runtime.spawn(serve(self.protocol, listener, self.mind.clone()));
         self.runtime = Some(runtime);

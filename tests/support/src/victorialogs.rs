@@ -8,7 +8,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::event::form;
-use crate::process::{Process, free_address, tool};
+use crate::port::Port;
+use crate::process::{Process, tool};
 use crate::scrape::Scrape;
 use crate::wait;
 
@@ -18,6 +19,7 @@ pub struct VictoriaLogs {
     address: SocketAddr,
     client: reqwest::Client,
     _process: Process,
+    _port: Port,
     _dir: TempDir,
 }
 
@@ -37,7 +39,8 @@ impl VictoriaLogs {
 
     async fn start_with(flags: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let address = free_address();
+        let port = Port::reserve();
+        let address = port.address();
         let mut command = Command::new(tool("victoria-logs"));
         command
             .arg(format!("-storageDataPath={}", dir.path().display()))
@@ -49,7 +52,7 @@ impl VictoriaLogs {
         // Another test may have done so already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().no_proxy().timeout(wait::DEADLINE).build().expect("a client");
-        Self { address, client, _process: process, _dir: dir }
+        Self { address, client, _process: process, _port: port, _dir: dir }
     }
 
     /// Where log records go, as the exporter's configuration has it with `protocol: http/protobuf`.

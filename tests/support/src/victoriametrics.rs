@@ -7,7 +7,8 @@ use tempfile::TempDir;
 
 use crate::alertmanager::Alertmanager;
 use crate::exporter::Exporter;
-use crate::process::{Process, free_address, tool};
+use crate::port::Port;
+use crate::process::{Process, tool};
 use crate::scrape::Scrape;
 use crate::wait;
 
@@ -17,6 +18,7 @@ pub struct VictoriaMetrics {
     vmalert: SocketAddr,
     client: reqwest::Client,
     _processes: [Process; 2],
+    _ports: [Port; 2],
     _dir: TempDir,
 }
 
@@ -24,7 +26,8 @@ impl VictoriaMetrics {
     /// Starts them and waits until every rule has been evaluated.
     pub async fn scraping(exporter: &Exporter, rules: &str, alertmanager: &Alertmanager) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let (database_address, vmalert_address) = (free_address(), free_address());
+        let ports = [Port::reserve(), Port::reserve()];
+        let [database_address, vmalert_address] = ports.each_ref().map(Port::address);
         let config = format!(
             "global: {{scrape_interval: 1s}}\nscrape_configs:\n  - job_name: exporter\n    \
              static_configs: [{{targets: [\"{}\"]}}]\n",
@@ -57,7 +60,8 @@ impl VictoriaMetrics {
             // And asks about no moment of it.
             .args(["-evaluationInterval=1s", "-rule.evalDelay=0s"]);
         let vmalert = Process::start(&mut command);
-        let started = Self { vmalert: vmalert_address, client, _processes: [database, vmalert], _dir: dir };
+        let started =
+            Self { vmalert: vmalert_address, client, _processes: [database, vmalert], _ports: ports, _dir: dir };
         // A page without rule groups is one of before it has read them.
         let groups =
             || async { started.try_page("/metrics").await?.contains("vmalert_iteration_total{").then_some(()) };

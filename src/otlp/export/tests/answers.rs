@@ -78,8 +78,8 @@ async fn silence_is_a_failure_after_the_timeout() {
 #[tokio::test]
 async fn lost_and_refused_connections_are_tried_again() {
     for protocol in Protocol::BOTH {
-        let resetting = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
-        let mut collector = Scripted::stopped(protocol, resetting.local_addr().expect("bound"));
+        let mut collector = Scripted::stopped(protocol);
+        let resetting = TcpListener::bind(collector.address).expect("the port is the collector's");
         let settings = settings(protocol, &collector);
         let export = tokio::spawn(async move { export(&settings, events(3, 10)).await });
         let resets = tokio::task::spawn_blocking(move || {
