@@ -57,7 +57,7 @@ lint: ## Check formatting, lints, documentation and dependencies
 	fi
 
 screenshots: ## Draw the dashboards' pictures for the README, from a day fed to the real servers
-	$(install) prometheus2 prometheus3 loki sdk-python matplotlib fonts
+	$(install) prometheus2 prometheus3 victorialogs sdk-python matplotlib fonts
 	cargo build --locked
 	.tools/matplotlib/bin/python tests/screenshots
 

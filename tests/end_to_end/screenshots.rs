@@ -30,7 +30,7 @@ fn dashboard(uid: &str) -> serde_json::Value {
     serde_json::from_str(&std::fs::read_to_string(path).expect("a dashboard")).expect("JSON")
 }
 
-/// An hour of the day, through the binary, the real Prometheus and the real Loki, and every query of every panel.
+/// An hour of the day, through the binary, the real Prometheus and the real VictoriaLogs, and every query of every panel.
 #[test]
 fn every_dashboard_can_be_drawn() {
     let out = TempDir::new().expect("a temporary folder");

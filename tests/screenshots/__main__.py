@@ -1,6 +1,6 @@
 """Draws the dashboards: `python3 tests/screenshots --help`.
 
-Feeds a real Prometheus and a real Loki with a day of plausible events through the real exporter, asks them what the dashboards'
+Feeds a real Prometheus and a real VictoriaLogs with a day of plausible events through the real exporter, asks them what the dashboards'
 panels ask, and draws the answers to PNG in the dashboards' own layout.
 """
 
@@ -18,7 +18,7 @@ from feed import Feed
 from picture import PanelFailed, Picture, fingerprint
 from processes import ROOT, Failed
 from queries import Sources
-from servers import Loki, Prometheus
+from servers import Prometheus, VictoriaLogs
 
 # What is shown: how many hours, and which values of variables.
 SHOWN = {
@@ -79,14 +79,12 @@ def draw(options):
     with tempfile.TemporaryDirectory(prefix="screenshots-") as folder:
         folder, running = Path(folder), []
         try:
-            loki = Loki(folder)
-            running.append(loki)
+            logs = VictoriaLogs(folder)
+            running.append(logs)
             day = Day(options.hours)
-            feed = Feed(day, options.binary, folder, loki)
+            feed = Feed(day, options.binary, folder, logs)
             history = feed.run()
-            # Records as old as these are only found in its store, and when it ends all of them go there.
-            loki.end()
-            loki.start()
+            logs.flush()
             print(
                 f"fed {feed.accepted} deliveries and {history.scrapes} scrapes in {time.monotonic() - started:.0f} s",
                 flush=True,
@@ -95,13 +93,13 @@ def draw(options):
             running.append(prometheus)
             options.out.mkdir(parents=True, exist_ok=True)
             for dashboard in wanted:
-                draw_one(dashboard, day, options, prometheus, loki)
+                draw_one(dashboard, day, options, prometheus, logs)
         finally:
             for server in running:
                 server.end()
 
 
-def draw_one(dashboard, day, options, prometheus, loki):
+def draw_one(dashboard, day, options, prometheus, logs):
     uid = dashboard["uid"]
     hours, chosen = SHOWN.get(uid, (24, {}))
     span = Span(day.end - min(hours, options.hours) * 3600, day.end)
@@ -109,7 +107,7 @@ def draw_one(dashboard, day, options, prometheus, loki):
         variables = choose(dashboard, chosen, prometheus, span)
     except NotUnderstood as failure:
         raise Failed(f"{uid}: {failure}") from failure
-    sources = Sources(prometheus, loki, span, variables)
+    sources = Sources(prometheus, logs, span, variables)
     picture, path = Picture(dashboard, sources), options.out / f"{uid}.png"
     picture.draw()
     picture.save(path)

@@ -20,7 +20,7 @@ WIDTH, MARGIN, GAP, ROW = 1280, 14, 7, 31
 HEAD, FOOT, TITLE = 58, 30, 30
 
 CAPTION = (
-    "Drawn by `make screenshots` from the dashboard's own queries, asked of a real Prometheus and a real Loki. "
+    "Drawn by `make screenshots` from the dashboard's queries, asked of a real Prometheus and, in LogsQL, of a real VictoriaLogs. "
     "Grafana renders its own look."
 )
 

@@ -1,17 +1,26 @@
-"""Asks the real servers what a panel asks, in the panel's own words."""
+"""Asks the real servers what a panel asks: in the panel's own words, and about log records in the same ones in LogsQL."""
 
 import math
 import re
 
+import yaml
 from dashboard import SCRAPE_SECONDS, NotUnderstood, filled, points_of, seconds
 from frames import Column
+from processes import ROOT
+
+
+def _logsql():
+    """Each query of log records in a dashboard, and the same question in LogsQL."""
+    table = yaml.safe_load((ROOT / "tests/grafana/logsql.yaml").read_text())
+    return {entry["logql"]: entry["logsql"] for entry in table}
 
 
 class Sources:
     """The servers, the time shown, and what the dashboard's variables stand for."""
 
-    def __init__(self, prometheus, loki, span, variables):
-        self.servers = {"prometheus": prometheus, "loki": loki}
+    def __init__(self, prometheus, logs, span, variables):
+        self.servers = {"prometheus": prometheus, "loki": logs}
+        self.logsql = _logsql()
         self.span, self.variables, self.asked = span, variables, 0
 
     def server(self, panel, target):
@@ -20,6 +29,15 @@ class Sources:
         if source.get("type") not in self.servers:
             raise NotUnderstood(f"the data source {source}")
         return self.servers[source["type"]]
+
+    def _query(self, panel, target, macros):
+        """The query as the server gets it: one in LogQL as it is in LogsQL."""
+        query = target["expr"]
+        if self.server(panel, target) is self.servers["loki"]:
+            if query not in self.logsql:
+                raise NotUnderstood(f"what is not in tests/grafana/logsql.yaml: {query}")
+            query = self.logsql[query]
+        return filled(query, self.variables, macros)
 
     def columns(self, panel, pixels):
         """The series that the panel's queries gave, and the tables that those in the format `table` gave."""
@@ -39,11 +57,13 @@ class Sources:
         least = seconds(filled(least, self.variables, {})) if least else SCRAPE_SECONDS
         interval = self.span.interval(points_of(panel, pixels), least)
         instant = bool(target.get("instant")) or target.get("queryType") == "instant"
-        query = filled(target["expr"], self.variables, self.span.macros(interval, least, instant))
+        query = self._query(panel, target, self.span.macros(interval, least, instant))
         server = self.server(panel, target)
         self.asked += 1
         if instant:
-            return [(one["metric"], [one["value"]]) for one in server.at(query, self.span.end)], query
+            return [(one["metric"], [one["value"]]) for one in server.at(query, self.span)], query
+        if server is self.servers["loki"]:
+            raise NotUnderstood("a graph of log records")
         start, end = (moment // interval * interval for moment in (self.span.start, self.span.end))
         return [(one["metric"], one["values"]) for one in server.over(query, start, end, interval)], query
 
@@ -51,9 +71,9 @@ class Sources:
         """Log records, newest first: time, labels, line."""
         found = []
         for target in panel.json["targets"]:
-            query = filled(target["expr"], self.variables, self.span.macros(60, SCRAPE_SECONDS, False))
+            query = self._query(panel, target, self.span.macros(60, SCRAPE_SECONDS, False))
             self.asked += 1
-            found += self.server(panel, target).records(query, self.span.start, self.span.end, limit)
+            found += self.server(panel, target).records(query, self.span, limit)
         return sorted(found, key=lambda record: record[0], reverse=True)[:limit]
 
     def annotations(self, dashboard):

@@ -1,9 +1,10 @@
-"""The real servers that the pictures ask: a Prometheus over the day's blocks, and a Loki that got the records by OTLP."""
+"""The real servers that the pictures ask: a Prometheus over the day's blocks, and a VictoriaLogs that got the records by OTLP."""
 
 import json
 import urllib.error
 import urllib.parse
 import urllib.request
+from datetime import datetime
 
 from processes import Program, free_port, tool
 
@@ -39,8 +40,8 @@ class Prometheus:
         self._url = f"http://127.0.0.1:{port}"
         self._program = Program("Prometheus", command, folder / "prometheus.log").ready(f"{self._url}/-/ready")
 
-    def at(self, query, time):
-        return self._ask("query", query=query, time=time)
+    def at(self, query, span):
+        return self._ask("query", query=query, time=span.end)
 
     def over(self, query, start, end, step):
         return self._ask("query_range", query=query, start=start, end=end, step=step)
@@ -67,71 +68,57 @@ class Prometheus:
         self._program.end()
 
 
-class Loki:
-    """The log store, which can be away for a while."""
+class VictoriaLogs:
+    """The log store, which can be away for a while. It is asked in LogsQL."""
 
     def __init__(self, folder):
         self._folder, self._port = folder, free_port()
         self._url = f"http://127.0.0.1:{self._port}"
-        self.otlp = f"{self._url}/otlp"
+        self.otlp = f"{self._url}/insert/opentelemetry"
         self._program = None
-        # JSON is YAML.
-        (folder / "loki.yml").write_text(json.dumps(self._settings()))
         self.start()
-
-    def _settings(self):
-        day = {"from": "2020-01-01", "store": "tsdb", "object_store": "filesystem", "schema": "v13"}
-        folders = ("chunks_directory", "rules_directory")
-        ring = {"kvstore": {"store": "inmemory"}, "instance_addr": "127.0.0.1"}
-        return {
-            "auth_enabled": False,
-            "server": {
-                "http_listen_address": "127.0.0.1",
-                "http_listen_port": self._port,
-                "grpc_listen_address": "127.0.0.1",
-                "grpc_listen_port": free_port(),
-                "log_level": "warn",
-            },
-            "common": {
-                "path_prefix": str(self._folder / "loki"),
-                "storage": {"filesystem": {name: str(self._folder / "loki" / name) for name in folders}},
-                "replication_factor": 1,
-                "ring": ring,
-            },
-            "schema_config": {"configs": [{**day, "index": {"prefix": "index_", "period": "24h"}}]},
-            # The day lies in the past, and by the clock of whoever runs this perhaps in the future.
-            "limits_config": {"reject_old_samples": False, "creation_grace_period": "876000h"},
-            # Its own parts look for each other every ten seconds otherwise.
-            "frontend": {"address": "127.0.0.1", "scheduler_dns_lookup_period": "100ms"},
-            "frontend_worker": {"dns_lookup_duration": "100ms"},
-            "ingester": {"lifecycler": {"min_ready_duration": "0s"}, "wal": {"enabled": False}},
-            "analytics": {"reporting_enabled": False},
-        }
 
     @property
     def runs(self):
         return self._program is not None
 
     def start(self):
-        command = [tool("loki"), f"-config.file={self._folder / 'loki.yml'}"]
-        self._program = Program("Loki", command, self._folder / "loki.log").ready(f"{self._url}/ready")
+        command = [
+            tool("victoria-logs"),
+            f"-httpListenAddr=127.0.0.1:{self._port}",
+            f"-storageDataPath={self._folder / 'victorialogs'}",
+            # The day lies in the past, and by the clock of whoever runs this perhaps in the future.
+            "-retentionPeriod=100y",
+            "-futureRetention=100y",
+        ]
+        log = self._folder / "victorialogs.log"
+        self._program = Program("VictoriaLogs", command, log).ready(f"{self._url}/health")
 
     def end(self):
         if self._program:
             self._program.end()
         self._program = None
 
-    def at(self, query, time):
-        return self._ask("query", query=query, time=time)
+    def flush(self):
+        """Shows what it has been sent in the last second, too."""
+        ask(f"{self._url}/internal/force_flush")
 
-    def over(self, query, start, end, step):
-        return self._ask("query_range", query=query, start=start, end=end, step=step)
+    def at(self, query, span):
+        """What many records add up to, as Prometheus would answer it."""
+        rows = self._rows(query, span)
+        return [{"metric": row, "value": (span.end, row.pop("hits"))} for row in rows]
 
-    def records(self, query, start, end, limit):
+    def records(self, query, span, limit):
         """The newest records, newest first: their time in seconds, their labels, their line."""
-        streams = self._ask("query_range", query=query, start=start, end=end, limit=limit, direction="backward")
-        found = [(int(at) / 1e9, stream["stream"], line) for stream in streams for at, line in stream["values"]]
-        return sorted(found, key=lambda record: record[0], reverse=True)[:limit]
+        rows = self._rows(f"{query} | sort by (_time desc) limit {limit}", span)
+        return [(_seconds(row["_time"]), row, row["_msg"]) for row in rows]
 
-    def _ask(self, what, **parameters):
-        return json.loads(ask(f"{self._url}/loki/api/v1/{what}", **parameters))["data"]["result"]
+    def _rows(self, query, span):
+        """Each row's fields, with the names that Loki gives them."""
+        lines = ask(f"{self._url}/select/logsql/query", query=query, start=span.start, end=span.end).splitlines()
+        rows = [json.loads(line) for line in lines]
+        return [{name.replace(".", "_"): value for name, value in row.items()} for row in rows]
+
+
+def _seconds(time):
+    return datetime.fromisoformat(time).timestamp()

@@ -24,7 +24,7 @@ def draw_logs(canvas, area, panel, records):
     left = width_of(moment(0, stamp), SIZE, "mono") + 24 if panel.json.get("options", {}).get("showTime") else 14
     top = y
     for at, labels, line in records:
-        level = labels.get("detected_level") or labels.get("level") or ""
+        level = labels.get("severity_text", "")
         line = " ".join(line.split())
         lines = wrapped(line, width - left - 14, SIZE, "mono")[:2]
         if top + len(lines) * LINE > y + height:
