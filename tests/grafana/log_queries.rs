@@ -1,8 +1,9 @@
 //! The dashboards' queries of log records, and their equivalents for a log store that tests can run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use regex::Regex;
+use serde_json::Value;
 
 use test_support::logsql::equivalents;
 use test_support::queries::{self, Language, Query, dashboards, variable};
@@ -53,4 +54,14 @@ fn both_ask_for_the_same_variables() {
         of_logql.remove("__auto");
         assert_eq!(of_logql, names(&entry.logsql), "{:?}", entry.places);
     }
+}
+
+/// Grafana is under the AGPL; the grammars of its query editors are packages of their own, which are not.
+#[test]
+fn the_grammars_are_under_permissive_licences() {
+    let lock: Value = serde_json::from_str(include_str!("grammar/package-lock.json")).expect("JSON");
+    let packages = lock["packages"].as_object().expect("packages").iter().filter(|(folder, _)| !folder.is_empty());
+    let licences: BTreeMap<_, _> = packages.map(|(folder, package)| (folder, &package["license"])).collect();
+    assert!(licences.len() > 2, "{licences:?}");
+    assert!(licences.values().all(|licence| *licence == "Apache-2.0" || *licence == "MIT"), "{licences:?}");
 }

@@ -62,7 +62,6 @@ version_of() {
     cargo-deny) echo "$cargo_deny_version" ;;
     matplotlib) from_file '^matplotlib==([0-9.]+).*' tests/screenshots/requirements.txt ;;
     fonts) echo "$fonts_version" ;;
-    loki) from_file '.*github.com\/grafana\/loki\/v3 v([0-9.]+).*' tests/tools/loki/go.mod ;;
     dashboard-linter) echo "$dashboard_linter_version" ;;
     grammars) from_file '.*"@grafana\/lezer-logql": "([0-9.]+)".*' tests/grafana/grammar/package.json ;;
     helm3) echo "$helm3_version" ;;
@@ -93,7 +92,6 @@ inputs_of() {
     sdk-python) cat "$root/tests/sdk/requirements.txt" ;;
     matplotlib) cat "$root/tests/screenshots/requirements.txt" ;;
     sdk-node) cat "$root"/tests/sdk/package{,-lock}.json ;;
-    loki) cat "$root"/tests/tools/loki/go.{mod,sum} ;;
     dashboard-linter) cat "$root"/tests/tools/dashboard-linter/*.go ;;
     grammars) cat "$root"/tests/grafana/grammar/package{,-lock}.json ;;
   esac

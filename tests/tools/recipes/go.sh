@@ -1,11 +1,22 @@
 # What comes from the Go module proxy, built here.
 # Sourced by ../install.sh, which says where things go and in which version.
 
+# refuse_agpl PACKAGE...: fails if any module that would go into these programs is under the AGPL. The text of the GPL names it too,
+# but not in capitals.
+refuse_agpl() {
+  local folders folder
+  folders=$(go list -deps -f '{{with .Module}}{{.Dir}}{{end}}' "$@" | sort -u)
+  for folder in $folders; do
+    if grep -qs 'GNU AFFERO GENERAL PUBLIC LICENSE' "$folder"/LICEN[CS]E* "$folder"/COPYING*; then die "$folder is under the AGPL"; fi
+  done
+}
+
 # Without service discovery for the clouds (remove_all_sd), whose clients would be most of the build; files and HTTP remain.
 # The web pages are not in the Go module; the API is.
 install_prometheus3() {
   local program
   cd "$root/tests/tools/prometheus"
+  refuse_agpl -tags remove_all_sd github.com/prometheus/prometheus/cmd/{prometheus,promtool}
   for program in prometheus promtool; do
     CGO_ENABLED=0 go build -trimpath -tags remove_all_sd \
       -ldflags "-s -w -X github.com/prometheus/common/version.Version=$(version_of prometheus3)" \
@@ -18,6 +29,7 @@ go_tools() {
   local folder=$1 version="-X $2=v$(version_of "$1")"
   shift 2
   cd "$root/tests/tools/$folder"
+  refuse_agpl "$@"
   CGO_ENABLED=0 go build -trimpath -ldflags "-s -w $version" -o "$bin/" "$@"
 }
 
@@ -51,12 +63,9 @@ install_otelcol() {
   # Outside the repository, where no go.mod of ours is in reach.
   cd "$work"
   CGO_ENABLED=0 go run "$builder" --config "$work/manifest.yaml"
+  refuse_agpl .
   install "$work/otelcol" "$bin/otelcol"
   rm -rf "$work"
-}
-
-install_loki() {
-  go_tools loki github.com/grafana/loki/v3/pkg/util/build.Version github.com/grafana/loki/v3/cmd/loki
 }
 
 # By its own go.mod and go.sum, so with the replacement in them, and without its reader of V2 dashboards and its parser of LogQL:
@@ -72,6 +81,7 @@ install_dashboard-linter() {
   chmod -R u+w .
   cp "$root/tests/tools/dashboard-linter/v2.go" lint/v2.go
   cp "$root/tests/tools/dashboard-linter/logql.go" lint/rule_target_logql_auto.go
+  refuse_agpl .
   CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o "$bin/dashboard-linter" .
   rm -rf "$work"
 }
