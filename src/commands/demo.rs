@@ -5,8 +5,8 @@
 //! machine's configuration or environment is read, only the flags.
 
 mod collector;
-mod metrics;
-mod record;
+mod readable;
+mod scraper;
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
@@ -18,8 +18,8 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
 use self::collector::Collector;
-use self::metrics::Scraper;
-use self::record::Readable;
+use self::readable::Readable;
+use self::scraper::Scraper;
 use super::send::{Sample, Sender};
 use super::{CommandError, sentence};
 use crate::app::{self, Ended, Running, stop_signal};
@@ -125,7 +125,7 @@ impl Demo<'_> {
         let first = scraper.scrape().await?;
         let second = scraper.scrape().await?;
         writeln!(out, "\nCounted, as Prometheus sees it at its next scrape and at the one after:\n")?;
-        for line in metrics::side_by_side(&first, &second) {
+        for line in scraper::side_by_side(&first, &second) {
             writeln!(out, "  {line}")?;
         }
         if let Some(collector) = collector {

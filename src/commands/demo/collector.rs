@@ -17,7 +17,7 @@ use prost::Message as _;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
-use super::record::Readable;
+use super::readable::Readable;
 
 /// The most records that are kept: the demo stays up, and somebody may send to it for days.
 const RECORDS_MAX: usize = 100;
