@@ -13,13 +13,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 
-use crate::basic_auth::BasicAuth;
-use crate::config::{self, Loaded, Need, Settings, Sources};
+use crate::causes::with_causes;
+use crate::config::{Loaded, Settings, Sources, load_everything};
 use crate::input::webhook::{Receiver, Rules};
+use crate::listener::{BasicAuth, Controls, Server};
 use crate::log;
 use crate::metrics::{Metrics, seconds};
 use crate::otlp;
-use crate::server::{Controls, Server};
 use crate::store::{self, OpenError, Store};
 use crate::telemetry::{self, Shown, Telemetry};
 
@@ -176,12 +176,12 @@ async fn bind(setting: &'static str, address: SocketAddr, controls: &Arc<Control
 
 fn rules_of(settings: &Settings, basic_auth: Option<BasicAuth>) -> Rules {
     let Settings { public_urls, accounts, webhook, redaction, .. } = settings;
-    Rules::new(public_urls.clone(), accounts.clone(), webhook.body_bytes_max, *redaction, basic_auth)
+    Rules::new(public_urls.to_vec(), accounts.to_vec(), webhook.body_bytes_max, *redaction, basic_auth)
 }
 
 fn shown_of(settings: &Settings) -> Shown {
     let endpoint = settings.otlp.as_ref().map(|otlp| otlp.endpoint.clone());
-    Shown { public_urls: settings.public_urls.clone(), otlp_endpoint: endpoint }
+    Shown { public_urls: settings.public_urls.to_vec(), otlp_endpoint: endpoint }
 }
 
 fn note_loaded(metrics: &Metrics) {
@@ -247,7 +247,7 @@ impl Running {
 /// 2 for a faulty configuration, 1 for a failed start, [`EXIT_STORE_FAILED`], or 0 after a clean drain.
 #[must_use]
 pub fn serve(sources: Sources) -> ExitCode {
-    let loaded = match config::load(&sources, Need::Everything) {
+    let loaded = match load_everything(&sources) {
         Ok(loaded) => loaded,
         Err(faults) => return fail(&faults.to_string(), 2),
     };
@@ -258,11 +258,11 @@ pub fn serve(sources: Sources) -> ExitCode {
     runtime.block_on(async {
         let spans = match log::start(&loaded.settings.log, loaded.settings.traces.as_ref()) {
             Ok(spans) => spans,
-            Err(fault) => return fail(&fault, 2),
+            Err(error) => return fail(&with_causes(&error), 2),
         };
         let running = match start(loaded, sources).await {
             Ok(running) => running,
-            Err(error) => return fail(&sentence(&error), 1),
+            Err(error) => return fail(&with_causes(&error), 1),
         };
         let ended = running.until(stop_signal()).await;
         if let Some(spans) = spans {
@@ -293,10 +293,4 @@ pub async fn stop_signal() {
 fn fail(message: &str, code: u8) -> ExitCode {
     eprintln!("twilio-debugger-exporter: {message}");
     ExitCode::from(code)
-}
-
-/// An error with its causes, as one sentence.
-fn sentence(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |sentence, cause| format!("{sentence}: {cause}"))
 }

@@ -15,6 +15,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use crate::app;
+use crate::causes::with_causes;
 use crate::cli::Command;
 use crate::config::{ConfigError, Sources};
 
@@ -31,14 +32,14 @@ pub enum CommandError {
     #[error("{0}")]
     Failed(String),
     /// The output cannot be written.
-    #[error("cannot write the output: {0}")]
+    #[error("cannot write the output")]
     Output(#[from] io::Error),
 }
 
 impl CommandError {
     /// `what`, and every cause of `error` behind it.
     fn failed(what: &str, error: &dyn std::error::Error) -> Self {
-        Self::Failed(format!("{what}: {}", sentence(error)))
+        Self::Failed(format!("{what}: {}", with_causes(error)))
     }
 }
 
@@ -63,7 +64,7 @@ pub fn run(command: Command, sources: Sources) -> ExitCode {
             CommandError::Failed(_) | CommandError::Output(_) => 1,
         };
         // A standard error that is closed leaves nobody to tell.
-        let _ = writeln!(io::stderr(), "twilio-debugger-exporter: {error}");
+        let _ = writeln!(io::stderr(), "twilio-debugger-exporter: {}", with_causes(&error));
         ExitCode::from(code)
     })
 }
@@ -72,16 +73,4 @@ pub fn run(command: Command, sources: Sources) -> ExitCode {
 fn block_on<T>(work: impl Future<Output = Result<T, CommandError>>) -> Result<T, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| CommandError::failed("cannot start", &error))?.block_on(work)
-}
-
-/// An error with its causes, as one sentence.
-fn sentence(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |mut sentence, cause| {
-        let cause = cause.to_string();
-        if !sentence.ends_with(&cause) {
-            sentence = format!("{sentence}: {cause}");
-        }
-        sentence
-    })
 }

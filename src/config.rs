@@ -1,7 +1,7 @@
 //! What was checked: every setting, typed and valid.
 //!
-//! The file, the environment and the flags are laid over each other in rising order; [`load`] turns the result
-//! into [`Settings`] and names every fault in one run, those in the files it names included (tokens, certificates, password
+//! The file, the environment and the flags are laid over each other in rising order; [`load_everything`] turns the result
+//! into [`Settings`], its sisters into the part of them that a command needs, and each names every fault in one run, those in the files it names included (tokens, certificates, password
 //! hashes). Nothing here opens a socket or a store.
 
 mod accounts;
@@ -10,14 +10,16 @@ mod environment;
 mod fault;
 mod headers;
 mod keys;
-pub(crate) mod layers;
+mod layers;
 mod otel_variables;
 mod otlp_section;
 mod read;
 mod restart;
-pub(crate) mod section;
+mod section;
+mod sections;
 mod signal;
-pub(crate) mod values;
+mod values;
+mod web_config;
 
 #[cfg(test)]
 mod tests;
@@ -25,22 +27,19 @@ mod tests;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use vec1::Vec1;
+
 use crate::account::Account;
 use crate::input::webhook;
-use crate::log;
-use crate::metrics;
-use crate::otlp;
+use crate::listener::Guard;
 use crate::public_url::PublicUrl;
 use crate::redact::Redaction;
-use crate::store;
-use crate::telemetry;
-use crate::telemetry::web_config::Guard;
+use crate::{log, metrics, otlp, store, telemetry};
 
 pub use environment::Environment;
-pub(crate) use fault::Report;
 pub use fault::{ConfigError, Fault};
 pub use keys::{KEYS, Key};
-pub use read::load;
+pub use read::{Export, Signing, load_everything, load_export, load_signing, load_store};
 
 /// The variable that names the configuration file when `--config` does not.
 pub const CONFIG_VARIABLE: &str = "TWILIO_DEBUGGER_EXPORTER_CONFIG";
@@ -56,27 +55,14 @@ pub struct Sources {
     pub flags: BTreeMap<&'static str, Vec<String>>,
 }
 
-/// What a command needs of the settings that have no default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Need {
-    /// Everything, accounts and public URLs included, and every file read: `serve`, `check`.
-    Everything,
-    /// Accounts and public URLs as far as they are given, none of them required: `verify`, `send`.
-    Accounts,
-    /// The store and the endpoint; no token file is opened: `replay`.
-    Export,
-    /// The store alone; no secret is read: `events`.
-    Store,
-}
-
 /// A configuration without a fault.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// Every setting. Without [`Need::Everything`], `public_urls` and `accounts` may be empty.
+    /// Every setting.
     pub settings: Settings,
-    /// What guards the webhook listener; open unless [`Need::Everything`].
+    /// What guards the webhook listener.
     pub webhook_guard: Guard,
-    /// What guards the telemetry listener; open unless [`Need::Everything`].
+    /// What guards the telemetry listener.
     pub telemetry_guard: Guard,
     /// What is allowed and probably not meant, a sentence each.
     pub warnings: Vec<String>,
@@ -85,10 +71,10 @@ pub struct Loaded {
 /// Everything the exporter can be told: each part's own settings, put together.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// What stands in Twilio's console, one or several; never empty.
-    pub public_urls: Vec<PublicUrl>,
-    /// Whose events are taken; never empty.
-    pub accounts: Vec<Account>,
+    /// What stands in Twilio's console.
+    pub public_urls: Vec1<PublicUrl>,
+    /// Whose events are taken.
+    pub accounts: Vec1<Account>,
     /// The listener that faces the internet.
     pub webhook: webhook::Settings,
     /// The listener for Prometheus and for people.

@@ -1,7 +1,10 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
-// In the order of reading: the vocabulary, in, kept, counted, out, and what holds it together.
+// From the ground up, which is the order of reading: no module knows one that stands after it. `tests/tidy` holds that.
+
+// The vocabulary, without I/O.
 pub mod account;
+pub mod causes;
 pub mod error_code;
 pub mod event;
 pub mod level;
@@ -10,22 +13,29 @@ pub mod quarantine;
 pub mod redact;
 pub mod sid;
 
-pub mod input;
-pub mod store;
+// What every listener is made of, and every HTTP request of ours.
+pub mod http_client;
+pub mod listener;
 
+// Counted, kept, shipped.
 pub mod metrics;
 pub mod otlp;
+pub mod store;
+
+// Our own log, and our own spans.
+pub mod log;
+
+// What comes in, and what is shown.
+pub mod input;
 pub mod telemetry;
 
-pub mod app;
-pub mod basic_auth;
+// What was typed, and what was checked of it.
 pub mod cli;
-pub mod commands;
 pub mod config;
-pub mod http_client;
-pub mod log;
-pub mod server;
-pub mod tls;
+
+// Built, announced, run, drained; and every other command.
+pub mod app;
+pub mod commands;
 
 /// The git revision this was built from, or `unknown`.
 pub const BUILD_REVISION: &str = env!("BUILD_REVISION");

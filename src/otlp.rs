@@ -6,7 +6,7 @@
 //!
 //! [`record`] and [`answer`] are pure, [`client`] is the wire, `export` tries until all is settled: for [`ship()`], which moves the
 //! cursor, and for [`Replay`], which moves nothing. Our own request spans, which may be lost, go out through
-//! `opentelemetry-otlp` in `spans`.
+//! `opentelemetry-otlp`, in `log`.
 
 pub mod answer;
 pub mod client;
@@ -15,11 +15,10 @@ pub mod record;
 mod replay;
 mod settings;
 mod ship;
-mod spans;
 
 pub use answer::{SendError, Verdict};
 pub use client::{Client, ClientError};
+pub(crate) use client::{channel, headers, http_client};
 pub use replay::{Replay, Replayed};
 pub use settings::{Protocol, Settings};
 pub use ship::ship;
-pub use spans::{Spans, current_trace, start as spans};

@@ -5,7 +5,6 @@
 
 mod landing;
 mod metrics;
-pub mod web_config;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,9 +20,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
-use self::web_config::Guard;
-use crate::basic_auth::CHALLENGE;
 use crate::input::webhook::Receiver;
+use crate::listener::{CHALLENGE, Guard};
 use crate::metrics::Metrics;
 use crate::public_url::PublicUrl;
 use crate::store::{Pressure, Store};

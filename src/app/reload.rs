@@ -6,7 +6,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::{Parts, note_loaded, rules_of, shown_of, turned};
-use crate::config::{self, Loaded, Need};
+use crate::config::{Loaded, load_everything};
 use crate::telemetry::Telemetry;
 
 /// Reads every source again. A bad file keeps the old configuration.
@@ -15,7 +15,7 @@ use crate::telemetry::Telemetry;
 ///
 /// Every fault, one a line.
 pub(super) fn reload(parts: &Parts, page: &Telemetry) -> Result<(), String> {
-    let loaded = config::load(&parts.sources, Need::Everything).map_err(|faults| {
+    let loaded = load_everything(&parts.sources).map_err(|faults| {
         parts.metrics.families().reload_successful.set(0);
         tracing::error!(%faults, "configuration not reloaded: the old one stays in force");
         faults.to_string()

@@ -4,15 +4,16 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{CommandError, block_on, sentence};
+use super::{CommandError, block_on};
+use crate::causes::with_causes;
 use crate::cli::Check;
-use crate::config::{Need, Settings, Sources, load};
+use crate::config::{Settings, Sources, load_everything};
 use crate::otlp::{self, Client, Verdict};
 use crate::redact::mask_url;
 
 /// Reads everything that `serve` would read; with `--connect`, also tries what `serve` would need.
 pub(super) fn run(check: &Check, sources: &Sources, out: &mut impl Write) -> Result<ExitCode, CommandError> {
-    let loaded = load(sources, Need::Everything)?;
+    let loaded = load_everything(sources)?;
     for warning in &loaded.warnings {
         writeln!(out, "warning: {warning}")?;
     }
@@ -57,8 +58,8 @@ fn connect(settings: &Settings, out: &mut impl Write) -> Result<ExitCode, Comman
 
 /// What the collector says of a request without records.
 async fn ask(settings: &otlp::Settings) -> Result<Verdict, CommandError> {
-    let client = Client::new(settings).map_err(|error| CommandError::Usage(sentence(&error)))?;
-    client.send(Vec::new()).await.map_err(|error| CommandError::Failed(sentence(&error)))
+    let client = Client::new(settings).map_err(|error| CommandError::Usage(with_causes(&error)))?;
+    client.send(Vec::new()).await.map_err(|error| CommandError::Failed(with_causes(&error)))
 }
 
 /// Creates the directory as `serve` would, and a file in it that goes away again.

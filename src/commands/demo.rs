@@ -20,10 +20,11 @@ use secrecy::ExposeSecret;
 use self::collector::Collector;
 use self::readable::Readable;
 use self::scraper::Scraper;
+use super::CommandError;
 use super::send::{Sample, Sender};
-use super::{CommandError, sentence};
 use crate::app::{self, Ended, Running, stop_signal};
-use crate::config::{Environment, Loaded, Need, Sources, load};
+use crate::causes::with_causes;
+use crate::config::{Environment, Loaded, Sources, load_everything};
 use crate::log;
 
 /// The account of the demo's events.
@@ -51,11 +52,12 @@ pub(super) fn run(sources: &Sources, out: &mut impl Write) -> Result<ExitCode, C
         let collector =
             Collector::start().await.map_err(|error| CommandError::failed("cannot start a collector", &error))?;
         let sources = own_sources(sources, dir.path(), &collector)?;
-        let loaded = load(&sources, Need::Everything)?;
-        let spans = log::start(&loaded.settings.log, loaded.settings.traces.as_ref()).map_err(CommandError::Failed)?;
-        let token = loaded.settings.accounts.first().and_then(|account| account.auth_tokens.first()).cloned();
+        let loaded = load_everything(&sources)?;
+        let spans = log::start(&loaded.settings.log, loaded.settings.traces.as_ref())
+            .map_err(|error| CommandError::failed("cannot start", &error))?;
+        let token = loaded.settings.accounts.first().auth_tokens.first().cloned();
         let token = token.ok_or_else(|| CommandError::Failed("the demo's token is lost".into()))?;
-        let public_url = loaded.settings.public_urls[0].to_string();
+        let public_url = loaded.settings.public_urls.first().to_string();
         let (otlp_is_ours, running) = start(loaded, &sources, &collector).await?;
         let demo = Demo { token: token.expose_secret(), public_url: &public_url, running: &running };
         demo.show(otlp_is_ours.then_some(&collector), out).await?;
@@ -71,7 +73,7 @@ async fn start(loaded: Loaded, sources: &Sources, collector: &Collector) -> Resu
     let endpoint = loaded.settings.otlp.as_ref().map(|otlp| otlp.endpoint.clone()).unwrap_or_default();
     let ours = endpoint.starts_with(&collector.url());
     let running = app::start(loaded, sources.clone()).await;
-    Ok((ours, running.map_err(|error| CommandError::Failed(sentence(&error)))?))
+    Ok((ours, running.map_err(|error| CommandError::Failed(with_causes(&error)))?))
 }
 
 /// The demo's settings: the typed flags over its own.

@@ -12,8 +12,9 @@ use serde::Serialize;
 use self::table::Row;
 use super::{CommandError, block_on};
 use crate::app::stop_signal;
+use crate::causes::with_causes;
 use crate::cli::Events;
-use crate::config::{Need, Sources, load};
+use crate::config::{Sources, load_store};
 use crate::event::DebuggerEvent;
 use crate::quarantine::Quarantined;
 use crate::store::{Archive, ArchiveError, ListedQuarantine, StoredEvent};
@@ -33,7 +34,7 @@ enum Entry {
 
 /// Lists, and follows if asked to.
 pub(super) fn run(events: &Events, sources: &Sources, out: &mut impl Write) -> Result<ExitCode, CommandError> {
-    let dir = load(sources, Need::Store)?.settings.store.dir;
+    let dir = load_store(sources)?.dir;
     let archive = Archive::open(&dir).map_err(|error| unreadable(&error))?;
     let mut tail = Tail { stored: archive.last_seq().map_err(|error| unreadable(&error))?, quarantined: 0 };
     let mut listed = newest(&archive, events).map_err(|error| unreadable(&error))?;
@@ -160,7 +161,7 @@ fn write_entry(entry: &Entry, json: bool, out: &mut impl Write) -> Result<(), Co
 }
 
 fn unreadable(error: &ArchiveError) -> CommandError {
-    CommandError::Failed(super::sentence(error))
+    CommandError::Failed(with_causes(error))
 }
 
 #[cfg(test)]

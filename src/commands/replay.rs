@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{CommandError, block_on, sentence};
+use super::{CommandError, block_on};
 use crate::app::stop_signal;
+use crate::causes::with_causes;
 use crate::cli;
-use crate::config::{Need, Sources, load};
+use crate::config::{Export, Sources, load_export};
 use crate::log;
 use crate::otlp::{self, Client, Replay, Replayed};
 use crate::store::{Archive, ArchiveError};
@@ -31,16 +32,16 @@ struct Range {
 
 /// Exports; 0 if the collector took every event of the range, else 1.
 pub(super) fn run(replay: &cli::Replay, sources: &Sources, out: &mut impl Write) -> Result<ExitCode, CommandError> {
-    let settings = load(sources, Need::Export)?.settings;
-    let Some(collector) = &settings.otlp else {
+    let Export { store, otlp, log: log_settings } = load_export(sources)?;
+    let Some(collector) = otlp else {
         return Err(CommandError::Usage("there is nowhere to replay to: set otlp.endpoint".into()));
     };
     let range = Range::new(replay, Timestamp::now())?;
-    let archive = Archive::open(&settings.store.dir).map_err(|error| unreadable(&error))?;
+    let archive = Archive::open(&store.dir).map_err(|error| unreadable(&error))?;
     block_on(async {
         // Traces are of requests, and there are none here.
-        log::start(&settings.log, None).map_err(CommandError::Usage)?;
-        export(&archive, range, collector, out).await
+        log::start(&log_settings, None).map_err(|error| CommandError::failed("cannot start", &error))?;
+        export(&archive, range, &collector, out).await
     })
 }
 
@@ -66,7 +67,7 @@ async fn export(
     collector: &otlp::Settings,
     out: &mut impl Write,
 ) -> Result<ExitCode, CommandError> {
-    let client = Client::new(collector).map_err(|error| CommandError::Usage(sentence(&error)))?;
+    let client = Client::new(collector).map_err(|error| CommandError::Usage(with_causes(&error)))?;
     // Somebody waits for this: a collector that is not there is said at once. One that goes away later is waited for. Whatever it
     // says of a request without records, it is there: Loki refuses that.
     client.send(Vec::new()).await.map_err(|error| CommandError::failed("the collector takes no records", &error))?;
@@ -99,7 +100,7 @@ async fn export(
 }
 
 fn unreadable(error: &ArchiveError) -> CommandError {
-    CommandError::Failed(sentence(error))
+    CommandError::Failed(with_causes(error))
 }
 
 #[cfg(test)]

@@ -20,16 +20,17 @@ use self::counter::Counter;
 pub(super) use self::sample::Sample;
 use self::sample::fresh_sid;
 pub(super) use self::sender::Sender;
-use super::{CommandError, block_on, sentence};
+use super::{CommandError, block_on};
 use crate::account::Account;
+use crate::causes::with_causes;
 use crate::cli;
-use crate::config::{Need, Sources, load};
+use crate::config::{Sources, load_signing};
 use crate::public_url::PublicUrl;
 use crate::sid::{AccountSid, EventSid};
 
 /// Sends; 0 if every answer was 2xx and, where that is asked for, every event was counted, else 1.
 pub(super) fn run(send: &cli::Send, sources: &Sources, out: &mut impl Write) -> Result<ExitCode, CommandError> {
-    let accounts = load(sources, Need::Accounts)?.settings.accounts;
+    let accounts = load_signing(sources)?.accounts;
     let sample = send.file.as_deref().map(read_sample).transpose()?;
     let plan = Plan::new(send, &accounts, sample)?;
     let sender = Sender::new(&send.url)?;
@@ -164,7 +165,7 @@ impl Statistics {
             }
             Err(error) => {
                 self.unanswered += 1;
-                writeln!(out, "---  {sid}  {}  no answer: {}", milliseconds(took), sentence(error))
+                writeln!(out, "---  {sid}  {}  no answer: {}", milliseconds(took), with_causes(error))
             }
         }
     }

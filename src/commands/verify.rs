@@ -5,14 +5,14 @@ use std::process::ExitCode;
 
 use super::CommandError;
 use crate::cli::Verify;
-use crate::config::{Need, Sources, load};
+use crate::config::{Signing, Sources, load_signing};
 use crate::input::doctor::{ADVICE, Case, Finding, examine};
 use crate::public_url::PublicUrl;
 
 /// Examines a signature; 0 if the exporter accepts it, 1 if not.
 pub(super) fn run(verify: &Verify, sources: &Sources, out: &mut impl Write) -> Result<ExitCode, CommandError> {
-    let settings = load(sources, Need::Accounts)?.settings;
-    if settings.accounts.is_empty() {
+    let Signing { public_urls, accounts } = load_signing(sources)?;
+    if accounts.is_empty() {
         return Err(CommandError::Usage(
             "no token to verify with: name accounts in --config, or set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN_FILE"
                 .into(),
@@ -24,13 +24,13 @@ pub(super) fn run(verify: &Verify, sources: &Sources, out: &mut impl Write) -> R
     let host =
         requested.port().map_or_else(|| requested.host().to_owned(), |port| format!("{}:{port}", requested.host()));
     // Without public URLs in the configuration, the URL at hand is taken for one.
-    let configured = !settings.public_urls.is_empty();
+    let configured = !public_urls.is_empty();
     let own = [requested.clone()];
     let target = requested.request_target();
     let case = Case {
-        urls: if configured { &settings.public_urls } else { &own },
+        urls: if configured { &public_urls } else { &own },
         typed: Some(&verify.url),
-        accounts: &settings.accounts,
+        accounts: &accounts,
         target: configured.then_some(target.as_str()),
         host: configured.then_some(host.as_str()),
         body: &body,

@@ -94,8 +94,13 @@ impl Report {
         self.faults.iter().any(|fault| fault.place == place)
     }
 
+    /// Every fault.
+    pub(crate) fn into_error(self) -> ConfigError {
+        ConfigError(self.faults)
+    }
+
     /// The warnings, or every fault.
     pub(crate) fn finish(self) -> Result<Vec<String>, ConfigError> {
-        if self.faults.is_empty() { Ok(self.warnings) } else { Err(ConfigError(self.faults)) }
+        if self.faults.is_empty() { Ok(self.warnings) } else { Err(self.into_error()) }
     }
 }

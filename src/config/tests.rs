@@ -7,7 +7,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
-use super::{KEYS, Loaded, Need, Sources, load};
+use super::{KEYS, Loaded, Sources, load_everything, load_export, load_signing, load_store};
 use crate::otlp::Protocol;
 use crate::redact::Redaction;
 
@@ -68,11 +68,11 @@ impl Case {
     }
 
     pub(super) fn loaded(&self) -> Loaded {
-        load(&self.sources, Need::Everything).unwrap_or_else(|error| panic!("{error}"))
+        load_everything(&self.sources).unwrap_or_else(|error| panic!("{error}"))
     }
 
     pub(super) fn faults(&self) -> Vec<String> {
-        let error = load(&self.sources, Need::Everything).expect_err("a fault");
+        let error = load_everything(&self.sources).expect_err("a fault");
         error.0.iter().map(ToString::to_string).collect()
     }
 
@@ -272,8 +272,8 @@ log: {level: debug}\nmetrics: {error_codes_max: 9}\nwebhook: {listen: '127.0.0.1
 #[test]
 fn events_and_replay_open_no_token() {
     let case = Case::bare().file("accounts: [{sid: AC1, auth_token_files: [/missing]}]\nstore: {dir: d}");
-    let loaded = load(&case.sources, Need::Store).expect("no token is needed");
-    assert_eq!(loaded.settings.store.dir, Path::new("d"));
-    load(&case.sources, Need::Export).expect("nor for this");
-    load(&Case::bare().sources, Need::Accounts).expect("nothing is required");
+    let store = load_store(&case.sources).expect("no token is needed");
+    assert_eq!(store.dir, Path::new("d"));
+    load_export(&case.sources).expect("nor for this");
+    load_signing(&Case::bare().sources).expect("nothing is required");
 }

@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::signature::Refusal;
-use crate::basic_auth::CHALLENGE;
+use crate::listener::CHALLENGE;
 use crate::metrics::RejectionReason;
 use crate::store::AcceptError;
 

@@ -25,14 +25,12 @@ use super::rejections::Rejections;
 use super::signature::{Refusal, Verified, Verifier};
 use super::{debugger_form, doctor};
 use crate::account::Account;
-use crate::basic_auth::BasicAuth;
+use crate::listener::{Answers, BasicAuth, Malformed, ServerTls};
+use crate::log::current_trace;
 use crate::metrics::{Metrics, RejectionReason};
-use crate::otlp::current_trace;
 use crate::public_url::PublicUrl;
 use crate::redact::Redaction;
-use crate::server::{Answers, Malformed};
 use crate::store::{AcceptError, Arrival, Pressure, Store};
-use crate::tls::ServerTls;
 
 /// How long a client may take for a request's body.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);

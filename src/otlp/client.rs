@@ -20,6 +20,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 use super::answer::{self, SendError, Verdict};
 use super::record::Envelope;
 use super::settings::{Protocol, Settings};
+use crate::causes::with_causes;
 use crate::http_client::{self, ClientPem, IdentityPem, TlsFileError};
 use crate::metrics::OtlpFailure;
 
@@ -76,12 +77,6 @@ pub enum ClientError {
     Header {
         /// Its name; the value is a secret.
         name: String,
-    },
-    /// The span exporter of `opentelemetry-otlp` cannot be built.
-    #[error("spans cannot be exported")]
-    Spans {
-        /// Why.
-        source: opentelemetry_otlp::ExporterBuildError,
     },
 }
 
@@ -176,7 +171,7 @@ async fn send_http(
     }
     let unavailable = |error: reqwest::Error| {
         let class = if error.is_timeout() { OtlpFailure::Timeout } else { OtlpFailure::Unavailable };
-        SendError::Later { class, after: None, detail: sentence(&error) }
+        SendError::Later { class, after: None, detail: with_causes(&error) }
     };
     let mut response = post.body(body).send().await.map_err(unavailable)?;
     let status = response.status().as_u16();
@@ -193,7 +188,7 @@ async fn send_http(
 }
 
 /// A channel that connects when it is first used.
-pub(super) fn channel(settings: &Settings) -> Result<Channel, ClientError> {
+pub(crate) fn channel(settings: &Settings) -> Result<Channel, ClientError> {
     let at_endpoint = |source| ClientError::Grpc { endpoint: settings.endpoint.clone(), source };
     let mut endpoint = Endpoint::from_shared(settings.endpoint.clone()).map_err(at_endpoint)?;
     if settings.endpoint.starts_with("https://") {
@@ -214,13 +209,13 @@ fn tls_config(pem: ClientPem) -> ClientTlsConfig {
 }
 
 /// A client that sends the configured headers with every request.
-pub(super) fn http_client(settings: &Settings) -> Result<reqwest::Client, ClientError> {
+pub(crate) fn http_client(settings: &Settings) -> Result<reqwest::Client, ClientError> {
     let client = http_client::build(settings.timeout, headers(&settings.headers)?, &settings.tls.read()?);
     client.map_err(|source| ClientError::Http { endpoint: settings.endpoint.clone(), source })
 }
 
 /// The configured headers; values are marked as sensitive, so that no `Debug` shows them.
-pub(super) fn headers(headers: &[(String, SecretString)]) -> Result<HeaderMap, ClientError> {
+pub(crate) fn headers(headers: &[(String, SecretString)]) -> Result<HeaderMap, ClientError> {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         let bad_header = || ClientError::Header { name: name.clone() };
@@ -230,10 +225,4 @@ pub(super) fn headers(headers: &[(String, SecretString)]) -> Result<HeaderMap, C
         map.insert(key, value);
     }
     Ok(map)
-}
-
-/// An error with its causes: the outermost of reqwest's says little.
-fn sentence(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |sentence, cause| format!("{sentence}: {cause}"))
 }

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use reqwest::{Client, Url};
 
-use super::super::{CommandError, sentence};
+use super::super::CommandError;
+use crate::causes::with_causes;
 use crate::error_code::ErrorCode;
 use crate::http_client;
 use crate::level::Level;
@@ -47,7 +48,7 @@ impl Counter {
     /// Its value now.
     pub(super) async fn value(&self) -> Result<f64, CommandError> {
         let failed = |error: reqwest::Error| {
-            let fault = sentence(&error.without_url());
+            let fault = with_causes(&error.without_url());
             CommandError::Failed(format!("the metrics page cannot be read: {fault}"))
         };
         let answer = self.client.get(self.url.clone()).send().await.map_err(failed)?;

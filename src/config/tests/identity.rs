@@ -132,6 +132,6 @@ fn several_public_urls_are_told_apart() {
         .filter(|name| *name != "PUBLIC_URL")
         .map(|name| (name.to_owned(), sources.environment.get(name).unwrap_or_default().to_owned()))
         .collect();
-    let loaded = super::load(&sources, super::Need::Everything).expect("one path for both is fine");
+    let loaded = super::load_everything(&sources).expect("one path for both is fine");
     assert_eq!(loaded.settings.public_urls.len(), 2);
 }

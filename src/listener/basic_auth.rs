@@ -48,7 +48,7 @@ struct Users {
 #[derive(Debug, thiserror::Error)]
 pub enum BasicAuthError {
     /// The file cannot be read.
-    #[error("{file} cannot be read: {source}")]
+    #[error("{file} cannot be read")]
     Unreadable {
         /// The file.
         file: String,

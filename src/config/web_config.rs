@@ -12,21 +12,11 @@ use axum::http::{HeaderName, HeaderValue};
 use rustls::{ServerConfig, SupportedProtocolVersion};
 use serde_json::Value;
 
-use crate::basic_auth::BasicAuth;
-use crate::config::section::Section;
-use crate::config::{Report, layers, values};
-use crate::tls::{self, ClientCertificates, Handshake, ServerTls};
-
-/// What stands between a listener and its callers; open when empty.
-#[derive(Debug, Clone, Default)]
-pub struct Guard {
-    /// TLS, or plain HTTP.
-    pub tls: Option<Arc<ServerConfig>>,
-    /// User names and passwords, or anyone.
-    pub basic_auth: Option<BasicAuth>,
-    /// Headers of every answer.
-    pub headers: Vec<(HeaderName, HeaderValue)>,
-}
+use super::fault::Report;
+use super::section::Section;
+use super::{layers, values};
+use crate::causes::with_causes;
+use crate::listener::{self, BasicAuth, ClientCertificates, Guard, Handshake, ServerTls};
 
 /// The headers that may be set, as in exporter-toolkit.
 const HEADERS: &[&str] = &[
@@ -41,7 +31,7 @@ const HEADERS: &[&str] = &[
 const NOT_BUILT_IN: &str = "belongs to the format, but is not built in here";
 
 /// Reads a web-config file; what is wrong with it goes to `report`, under the file's name.
-pub(crate) fn read(file: &Path, report: &mut Report) -> Guard {
+pub(super) fn read(file: &Path, report: &mut Report) -> Guard {
     let tree = layers::read_yaml(file, report);
     let dir = file.parent().unwrap_or(Path::new(""));
     let mut inner = Report::default();
@@ -58,7 +48,7 @@ pub(crate) fn read(file: &Path, report: &mut Report) -> Guard {
     if !users.is_empty() {
         match BasicAuth::new(users) {
             Ok(auth) => guard.basic_auth = Some(auth),
-            Err(error) => inner.fault("basic_auth_users", error),
+            Err(error) => inner.fault("basic_auth_users", with_causes(&error)),
         }
     }
     root.finish(&mut inner);
@@ -88,8 +78,8 @@ fn tls_server_config(mut section: Section, dir: &Path, report: &mut Report) -> O
     let versions = versions(&mut section, report);
     section.finish(report);
     let identity = ServerTls { cert_file: cert_file?, key_file: key_file? };
-    let config = tls::server_config(&identity, &Handshake { clients: clients?, versions: versions? });
-    config.map_err(|error| report.fault("tls_server_config", tls::sentence(&error))).ok()
+    let config = listener::server_config(&identity, &Handshake { clients: clients?, versions: versions? });
+    config.map_err(|error| report.fault("tls_server_config", with_causes(&error))).ok()
 }
 
 /// What is asked of clients; none after a fault.
@@ -173,7 +163,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::{Guard, read};
-    use crate::config::Report;
+    use crate::config::fault::Report;
 
     /// Reads `text` as a web-config file beside a certificate, `cert.pem`, and its key, `key.pem`.
     fn read_text(text: &str) -> Result<Guard, Vec<String>> {

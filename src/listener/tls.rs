@@ -123,15 +123,6 @@ pub fn server_config(identity: &ServerTls, handshake: &Handshake) -> Result<Arc<
     Ok(Arc::new(config))
 }
 
-/// An error with its cause, as one sentence.
-#[must_use]
-pub fn sentence(error: &TlsError) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
-}
-
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let unreadable = |source| TlsError::Unreadable { file: file.to_owned(), source };
     let chain = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
@@ -148,7 +139,8 @@ mod tests {
 
     use tempfile::TempDir;
 
-    use super::{ClientCertificates, Handshake, ServerTls, sentence, server_config};
+    use super::{ClientCertificates, Handshake, ServerTls, server_config};
+    use crate::causes::with_causes;
 
     /// A certificate and its key, and a key that is not its own.
     fn files() -> (TempDir, ServerTls, PathBuf) {
@@ -188,7 +180,7 @@ mod tests {
         let fault = |cert_file: &PathBuf, key_file: &PathBuf, clients| {
             let identity = ServerTls { cert_file: cert_file.clone(), key_file: key_file.clone() };
             let error = server_config(&identity, &Handshake { clients, ..Handshake::default() });
-            sentence(&error.expect_err("a fault"))
+            with_causes(&error.expect_err("a fault"))
         };
         let (cert, key) = (&identity.cert_file, &identity.key_file);
         let none = || ClientCertificates::NotAsked;

@@ -18,9 +18,9 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{Layer, layer};
 
-use super::client::{ClientError, channel, headers, http_client};
-use super::{Protocol, Settings};
+use super::StartError;
 use crate::event::TraceContext;
+use crate::otlp::{Protocol, Settings, channel, headers, http_client};
 
 /// How long the last spans may take to go out.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
@@ -44,8 +44,8 @@ impl Spans {
 ///
 /// # Errors
 ///
-/// [`ClientError`].
-pub fn start<S>(settings: &Settings) -> Result<(Spans, impl Layer<S> + use<S>), ClientError>
+/// [`StartError::Collector`] or [`StartError::Exporter`].
+pub(super) fn start<S>(settings: &Settings) -> Result<(Spans, impl Layer<S> + use<S>), StartError>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
@@ -64,7 +64,7 @@ where
             .with_http_client(OnTokio { handle: tokio::runtime::Handle::current(), client: http_client(settings)? })
             .build(),
     };
-    let exporter = exporter.map_err(|source| ClientError::Spans { source })?;
+    let exporter = exporter?;
     let attributes =
         settings.resource.iter().map(|(key, value)| opentelemetry::KeyValue::new(key.clone(), value.clone()));
     let resource = Resource::builder_empty().with_attributes(attributes).build();
