@@ -3,24 +3,24 @@
 // From the ground up, which is the order of reading: no module knows one that stands after it. `tests/tidy` holds that.
 
 // The vocabulary, without I/O.
-pub mod account;
 pub mod causes;
-pub mod error_code;
-pub mod event;
 pub mod level;
-pub mod public_url;
-pub mod quarantine;
-pub mod redact;
+pub mod error_code;
 pub mod sid;
+pub mod account;
+pub mod public_url;
+pub mod redact;
+pub mod event;
+pub mod quarantine;
 
 // What every listener is made of, and every HTTP request of ours.
-pub mod http_client;
 pub mod listener;
+pub mod http_client;
 
 // Counted, kept, shipped.
 pub mod metrics;
-pub mod otlp;
 pub mod store;
+pub mod otlp;
 
 // Our own log, and our own spans.
 pub mod log;
@@ -29,9 +29,9 @@ pub mod log;
 pub mod input;
 pub mod telemetry;
 
-// What was typed, and what was checked of it.
-pub mod cli;
+// What was checked, and what was typed of it.
 pub mod config;
+pub mod cli;
 
 // Built, announced, run, drained; and every other command.
 pub mod app;

@@ -22,6 +22,7 @@ mod documents;
 mod retention;
 mod schema;
 mod seen;
+mod settlement;
 mod writer;
 
 use std::path::PathBuf;
@@ -32,10 +33,11 @@ use std::time::Duration;
 use prometheus::proto::MetricFamily;
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub use self::archive::{Archive, ArchiveError, ListedQuarantine, PartialDelivery};
-pub use self::backlog::{Backlog, Settlement, StoreGone, StoredEvent};
+pub use self::archive::{Archive, ArchiveError, ListedQuarantine, PartialDelivery, StoredEvent};
+pub use self::backlog::Backlog;
 pub use self::disk::OpenError;
 pub use self::schema::SCHEMA_VERSION;
+pub use self::settlement::{Settlement, StoreGone};
 use self::writer::{Command, Gathering, Waiting};
 use crate::account::{KeyName, Mac};
 use crate::event::DebuggerEvent;

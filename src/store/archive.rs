@@ -6,12 +6,20 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
 
-use super::backlog::StoredEvent;
 use super::disk::FILE_NAME;
 use super::documents::Lines;
 use super::schema::{SCHEMA_VERSION, version_of};
 use crate::event::DebuggerEvent;
 use crate::quarantine::Quarantined;
+
+/// An event on disk.
+#[derive(Debug, Clone)]
+pub struct StoredEvent {
+    /// Position in the store: 1 for the first event ever, never reused.
+    pub seq: u64,
+    /// The event.
+    pub event: DebuggerEvent,
+}
 
 /// How much is read at once, however many events were asked for: what a few hundred large ones would take in memory.
 const READ_BYTES_MAX: usize = 4 << 20;

@@ -2,105 +2,18 @@
 //!
 //! Style that a test enforces is style that nobody has to remember.
 
+mod invented;
+mod modules;
+mod rooms;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// Which part of the crate imports which. Data flows one way, input → store → output, and the parts meet in the vocabulary.
-/// An import that is not here is a decision: take it here, with its reason.
-const IMPORTS: &[(&str, &[&str])] = &[
-    // The vocabulary knows itself alone, and nothing that reads, writes or listens.
-    ("account", &["sid"]),
-    ("event", &["error_code", "level", "sid"]),
-    // Inputs hand to the store's surface and count refusals. Of the outputs they know one function: which trace the request
-    // under way belongs to, which a record carries where the event brings none.
-    (
-        "input",
-        &[
-            "account",
-            "basic_auth",
-            "error_code",
-            "event",
-            "level",
-            "metrics",
-            "otlp",
-            "public_url",
-            "quarantine",
-            "redact",
-            "server",
-            "sid",
-            "store",
-            "tls",
-        ],
-    ),
-    // The store keeps the counters in the transaction that keeps the events, so it knows metrics; it knows no input, no output.
-    ("store", &["account", "error_code", "event", "level", "metrics", "quarantine", "sid"]),
-    // Metrics know what is counted, not who counts or who asks.
-    ("metrics", &["account", "error_code", "event", "level", "quarantine", "sid"]),
-    // The log export reads the backlog and nothing of the inputs.
-    ("otlp", &["error_code", "event", "http_client", "level", "metrics", "sid", "store"]),
-    // The page for people shows the inputs' last refusals.
-    ("telemetry", &["basic_auth", "config", "input", "metrics", "public_url", "redact", "store", "tls"]),
-    // Settings are made of what they set; the web-config file belongs to the telemetry listener, which defines its format.
-    (
-        "config",
-        &[
-            "account",
-            "basic_auth",
-            "error_code",
-            "http_client",
-            "input",
-            "log",
-            "metrics",
-            "otlp",
-            "public_url",
-            "redact",
-            "sid",
-            "store",
-            "telemetry",
-            "tls",
-        ],
-    ),
-    ("log", &["otlp"]),
-    // What was typed knows what can be typed, and no running part.
-    ("cli", &["config", "error_code", "level", "sid"]),
-    // The wiring.
-    ("app", &["basic_auth", "config", "input", "log", "metrics", "otlp", "redact", "server", "store", "telemetry"]),
-    (
-        "commands",
-        &[
-            "account",
-            "app",
-            "cli",
-            "config",
-            "error_code",
-            "event",
-            "http_client",
-            "input",
-            "level",
-            "log",
-            "otlp",
-            "public_url",
-            "quarantine",
-            "redact",
-            "sid",
-            "store",
-        ],
-    ),
-];
-
-/// The modules of a part that others may name; everything else they get from the part's own surface.
-const DOORS: &[(&str, &str, &[&str])] = &[
-    ("config", "section", &["telemetry"]),
-    ("input", "doctor", &["commands"]),
-    ("input", "form", &["commands"]),
-    ("input", "rejection", &["telemetry"]),
-    ("input", "signature", &["commands"]),
-    ("input", "webhook", &["app", "config", "telemetry"]),
-    ("metrics", "event_series", &["store", "telemetry"]),
-    ("telemetry", "web_config", &["config"]),
-];
+use self::modules::Modules;
+use self::rooms::{DOORS, ORDER, STRANGERS};
 
 /// About 300 is the aim; a file beyond this is two.
 const LINES_MAX: usize = 400;
@@ -135,57 +48,40 @@ fn files(folder: &str) -> Vec<(String, String)> {
     found
 }
 
-/// The sources, without their unit tests, by the part they belong to.
-fn parts() -> Vec<(String, String, String)> {
+/// The modules of the crate, without their unit tests.
+static MODULES: LazyLock<Modules> = LazyLock::new(|| {
     let sources = files("src").into_iter().filter(|(path, _)| {
-        Path::new(path).extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs")
+        Path::new(path).extension().is_some_and(|extension| extension == "rs") && !path.contains("tests")
     });
-    let with_part = sources.map(|(path, text)| {
-        let part = path["src/".len()..].split(['/', '.']).next().unwrap_or_default().to_owned();
-        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned();
-        (part, path, code)
-    });
-    with_part.collect()
-}
+    let sources: Vec<_> = sources.map(|(path, text)| (path["src/".len()..].to_owned(), text)).collect();
+    Modules::read(sources.iter().map(|(path, text)| (path.as_str(), text.as_str())))
+});
 
 #[test]
-fn every_import_between_parts_is_in_the_table() {
-    let import = Regex::new(r"crate::([a-z_]+)").expect("a pattern");
-    let mut wrong = BTreeSet::new();
-    let mut used = BTreeSet::new();
-    for (part, path, code) in parts() {
-        let allowed = IMPORTS.iter().find(|(name, _)| *name == part).map_or(&[][..], |(_, allowed)| *allowed);
-        for found in import.captures_iter(&code).map(|found| found[1].to_owned()).filter(|found| *found != part) {
-            if !allowed.contains(&found.as_str()) {
-                wrong.insert(format!("{path} imports {found}"));
-            }
-            used.insert((part.clone(), found));
-        }
-    }
-    let table = IMPORTS.iter().flat_map(|(part, imports)| imports.iter().map(move |import| (*part, *import)));
-    for (part, import) in table {
-        if !used.contains(&(part.to_owned(), import.to_owned())) {
-            wrong.insert(format!("{part} no longer imports {import}: take it out of the table"));
-        }
-    }
+fn a_room_knows_only_the_rooms_before_it() {
+    let wrong = rooms::out_of_order(&MODULES.references(), ORDER, STRANGERS);
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
-fn no_part_reaches_into_another() {
-    let inside = Regex::new(r"crate::([a-z_]+)::([a-z_]+)(::|;)").expect("a pattern");
-    let mut wrong = BTreeSet::new();
-    for (part, path, code) in parts() {
-        for found in inside.captures_iter(&code).filter(|found| found[1] != part) {
-            let (owner, module) = (&found[1], &found[2]);
-            let is_module = root().join(format!("src/{owner}/{module}.rs")).is_file();
-            let is_door = DOORS.iter().any(|(of, door, to)| *of == owner && *door == module && to.contains(&&*part));
-            if is_module && !is_door {
-                wrong.insert(format!("{path} reaches into {owner}::{module}"));
-            }
-        }
-    }
+fn no_room_reaches_into_another() {
+    let wrong = [rooms::past_the_doors(&MODULES, DOORS), rooms::unused_doors(&MODULES, DOORS)].concat();
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn no_modules_go_in_a_circle() {
+    let circles = rooms::circles(&MODULES.references());
+    assert!(circles.is_empty(), "{circles:#?}");
+}
+
+/// `lib.rs` is the tour: whoever reads it downwards reads no module before those it is made of.
+#[test]
+fn the_tour_goes_from_the_ground_up() {
+    let lib = std::fs::read_to_string(root().join("src/lib.rs")).expect("it is there");
+    let module = Regex::new("(?m)^pub mod ([a-z_]+);$").expect("a pattern");
+    let tour: Vec<_> = module.captures_iter(&lib).map(|found| found[1].to_owned()).collect();
+    assert_eq!(tour, ORDER);
 }
 
 #[test]
