@@ -8,6 +8,7 @@ pub mod delivery;
 pub mod doctor;
 pub mod form;
 pub mod framing;
+mod loose;
 pub mod rejection;
 pub mod rejections;
 pub mod signature;

@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use self::payload::Payload;
+use self::payload::{InvalidPayload, Payload};
 use super::form::Form;
 use super::signature::Verified;
 use crate::event::{DebuggerEvent, Source, TraceContext};
@@ -64,9 +64,11 @@ impl Fault {
     fn grammar(detail: impl Into<String>) -> Self {
         Self { reason: QuarantineReason::BadGrammar, detail: detail.into() }
     }
+}
 
-    fn payload(detail: impl Into<String>) -> Self {
-        Self { reason: QuarantineReason::BadPayload, detail: detail.into() }
+impl From<InvalidPayload> for Fault {
+    fn from(error: InvalidPayload) -> Self {
+        Self { reason: QuarantineReason::BadPayload, detail: error.to_string() }
     }
 }
 
@@ -96,7 +98,7 @@ fn event_of(
     let occurred_at = timestamp(form)?;
     // Bytes that are no text become the character that says so: the event is told all the same.
     let payload = once(form, "Payload")?;
-    let payload = Payload::parse(&payload).map_err(Fault::payload)?;
+    let payload = Payload::parse(&payload)?;
 
     let error_code = payload.error_code();
     let level = level.as_deref().or_else(|| payload.log_level()).map_or(Level::Other, Level::parse);

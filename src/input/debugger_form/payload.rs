@@ -5,86 +5,119 @@
 //!
 //! Read by name and borrowed from the body: a tree of the whole payload costs more than the signature.
 
-mod loose;
-
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::de::{Deserializer, MapAccess};
+use serde::de::MapAccess;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use self::loose::{Loose, Object, Part, part, pass_over};
 use crate::error_code::ErrorCode;
 use crate::event::{FailedExchange, TraceContext};
+use crate::input::loose::{Loose, Pick, pass_over, pick_from, pick_from_object};
 use crate::redact::{Masks, Redaction, redact_json};
 
 /// The most bytes of payload that one stored event may carry.
 const PAYLOAD_BYTES_MAX: usize = 64 * 1024;
 
-/// The most bytes of a message or a URL.
-const TEXT_BYTES_MAX: usize = 4096;
-
-/// The parts of a payload that an event is made of.
+/// The parts of a payload that an event is made of. Where there are several places for one, they stand in the order in which
+/// they are asked.
 #[derive(Debug, Default)]
 pub(super) struct Payload<'a> {
     text: &'a str,
     error_code: Option<Value>,
     error_code_repeated: bool,
+    log_level: Loose<'a>,
     resource_sid: Loose<'a>,
     service_sid: Loose<'a>,
-    more_info: MoreInfo<'a>,
-    webhook: Webhook<'a>,
-}
-
-#[derive(Debug, Default)]
-struct MoreInfo<'a> {
-    parser_message: Loose<'a>,
-    capital_message: Loose<'a>,
-    message: Loose<'a>,
-    log_level: Loose<'a>,
-    http_response: Loose<'a>,
-    url: Loose<'a>,
-}
-
-#[derive(Debug, Default)]
-struct Webhook<'a> {
-    request: Request<'a>,
-    response: Response<'a>,
-}
-
-#[derive(Debug, Default)]
-struct Request<'a> {
-    url: Loose<'a>,
+    messages: [Loose<'a>; 3],
     method: Loose<'a>,
-    headers: Headers<'a>,
-    parameters: Headers<'a>,
+    urls: [Loose<'a>; 2],
+    statuses: [Loose<'a>; 3],
+    traceparents: [Loose<'a>; 3],
 }
 
-#[derive(Debug, Default)]
-struct Response<'a> {
-    status_code: Loose<'a>,
-    headers: Headers<'a>,
+/// The objects of a payload that hold something of interest.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Object {
+    Root,
+    MoreInfo,
+    Webhook,
+    Request,
+    RequestHeaders,
+    RequestParameters,
+    Response,
+    ResponseHeaders,
 }
 
-/// Header fields, or request parameters, which may carry the same.
-#[derive(Debug, Default)]
-struct Headers<'a> {
-    traceparent: Loose<'a>,
-    webhook_error: Loose<'a>,
+impl<'de> Pick<'de> for Payload<'de> {
+    type Object = Object;
+
+    fn take<A: MapAccess<'de>>(&mut self, object: Object, key: &str, entries: &mut A) -> Result<(), A::Error> {
+        let is = |name| key.eq_ignore_ascii_case(name);
+        let place = match (object, key) {
+            (Object::Root, "error_code") => {
+                // Which of two counts would be for the sender to choose.
+                self.error_code_repeated |= self.error_code.is_some();
+                self.error_code = Some(entries.next_value()?);
+                return Ok(());
+            }
+            (Object::Root, "resource_sid") => &mut self.resource_sid,
+            (Object::Root, "service_sid") => &mut self.service_sid,
+            (Object::Root, "more_info") => return pick_from(self, Object::MoreInfo, entries),
+            (Object::Root, "webhook" | "Webhook") => return pick_from(self, Object::Webhook, entries),
+            // The TwiML parser's words, where there are any, say more than Twilio's.
+            (Object::MoreInfo, "parserMessage") => &mut self.messages[0],
+            (Object::MoreInfo, "Msg") => &mut self.messages[1],
+            (Object::MoreInfo, "msg") => &mut self.messages[2],
+            (Object::MoreInfo, "LogLevel") => &mut self.log_level,
+            (Object::MoreInfo, "url") => &mut self.urls[1],
+            (Object::MoreInfo, "httpResponse") => &mut self.statuses[1],
+            (Object::Webhook, "request") => return pick_from(self, Object::Request, entries),
+            (Object::Webhook, "response") => return pick_from(self, Object::Response, entries),
+            (Object::Request, "method") => &mut self.method,
+            (Object::Request, "url") => &mut self.urls[0],
+            (Object::Request, "headers") => return pick_from(self, Object::RequestHeaders, entries),
+            (Object::Request, "parameters") => return pick_from(self, Object::RequestParameters, entries),
+            // Null in nearly every real event.
+            (Object::Response, "status_code") => &mut self.statuses[0],
+            (Object::Response, "headers") => return pick_from(self, Object::ResponseHeaders, entries),
+            (Object::ResponseHeaders, _) if is("x-twilio-webhookerror") => &mut self.statuses[2],
+            (Object::RequestHeaders, _) if is("traceparent") => &mut self.traceparents[0],
+            (Object::RequestParameters, _) if is("traceparent") => &mut self.traceparents[1],
+            (Object::ResponseHeaders, _) if is("traceparent") => &mut self.traceparents[2],
+            _ => return pass_over(entries),
+        };
+        // Of a repeated key the last one stays.
+        *place = entries.next_value()?;
+        Ok(())
+    }
+}
+
+/// A text that is no payload; says what is wrong without quoting what was sent.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum InvalidPayload {
+    #[error("Payload is not a JSON object")]
+    NotAnObject,
+    #[error("Payload is not JSON (column {column} of line {line})")]
+    NotJson { line: usize, column: usize },
+}
+
+impl From<serde_json::Error> for InvalidPayload {
+    fn from(error: serde_json::Error) -> Self {
+        match error.classify() {
+            serde_json::error::Category::Data => Self::NotAnObject,
+            _ => Self::NotJson { line: error.line(), column: error.column() },
+        }
+    }
 }
 
 impl<'a> Payload<'a> {
-    /// Reads a JSON object; the error says what is wrong without quoting what was sent.
-    pub(super) fn parse(text: &'a str) -> Result<Self, String> {
-        let mut parser = serde_json::Deserializer::from_str(text);
-        let read = parser.deserialize_map(Object::<Self>::new());
-        let payload =
-            read.and_then(|payload| parser.end().map(|()| payload)).map_err(|error| match error.classify() {
-                serde_json::error::Category::Data => "Payload is not a JSON object".to_owned(),
-                _ => format!("Payload is not JSON (column {} of line {})", error.column(), error.line()),
-            })?;
-        Ok(Self { text, ..payload })
+    /// Reads a JSON object.
+    pub(super) fn parse(text: &'a str) -> Result<Self, InvalidPayload> {
+        let mut payload = Self { text, ..Self::default() };
+        pick_from_object(&mut payload, Object::Root, text)?;
+        Ok(payload)
     }
 
     /// The code, from nowhere but `error_code`: `more_info.ErrorCode` holds whole sentences at times.
@@ -96,20 +129,17 @@ impl<'a> Payload<'a> {
     }
 
     pub(super) fn log_level(&self) -> Option<&str> {
-        self.more_info.log_level.text()
+        self.log_level.text()
     }
 
     /// The trace that the failing exchange belongs to.
     pub(super) fn trace(&self) -> Option<TraceContext> {
-        let Webhook { request, response } = &self.webhook;
-        let parts = [&request.headers, &request.parameters, &response.headers];
-        parts.into_iter().find_map(|part| TraceContext::parse(part.traceparent.text()?))
+        self.traceparents.iter().find_map(|traceparent| TraceContext::parse(traceparent.text()?))
     }
 
-    /// Twilio's words: the TwiML parser's where there are any, they say more.
+    /// What went wrong, in words.
     pub(super) fn message<'p>(&'p self, masks: &mut Masks<'p>) -> Option<String> {
-        let MoreInfo { parser_message, capital_message, message, .. } = &self.more_info;
-        [parser_message, capital_message, message].into_iter().find_map(|text| text.kept(masks))
+        self.messages.iter().find_map(|message| message.kept(masks))
     }
 
     pub(super) fn resource_sid<'p>(&'p self, masks: &mut Masks<'p>) -> Option<String> {
@@ -120,14 +150,12 @@ impl<'a> Payload<'a> {
         self.service_sid.kept(masks)
     }
 
-    /// The failing HTTP or SIP exchange. `status_code` is null in nearly every real event, so two other places are asked.
+    /// The failing HTTP or SIP exchange.
     pub(super) fn exchange<'p>(&'p self, masks: &mut Masks<'p>) -> Option<FailedExchange> {
-        let Webhook { request, response } = &self.webhook;
-        let status = response.status_code.status().or_else(|| self.more_info.http_response.status());
         let exchange = FailedExchange {
-            method: request.method.kept(masks),
-            url: request.url.kept_url(masks).or_else(|| self.more_info.url.kept_url(masks)),
-            status: status.or_else(|| response.headers.webhook_error.status()),
+            method: self.method.kept(masks),
+            url: self.urls.iter().find_map(|url| url.kept_url(masks)),
+            status: self.statuses.iter().find_map(Loose::status),
         };
         (exchange != FailedExchange::default()).then_some(exchange)
     }
@@ -160,109 +188,4 @@ fn without_webhook(json: &str) -> Option<String> {
     object.remove("webhook");
     object.remove("Webhook");
     serde_json::to_string(&object).ok()
-}
-
-impl<'de> Part<'de> for Payload<'de> {
-    fn take<A: MapAccess<'de>>(&mut self, key: &str, entries: &mut A) -> Result<(), A::Error> {
-        match key {
-            "error_code" => {
-                // Which of two counts would be for the sender to choose.
-                self.error_code_repeated |= self.error_code.is_some();
-                self.error_code = Some(entries.next_value()?);
-            }
-            "resource_sid" => self.resource_sid = entries.next_value()?,
-            "service_sid" => self.service_sid = entries.next_value()?,
-            "more_info" => self.more_info = part(entries)?,
-            "webhook" | "Webhook" => self.webhook = part(entries)?,
-            _ => pass_over(entries)?,
-        }
-        Ok(())
-    }
-}
-
-impl<'de> Part<'de> for MoreInfo<'de> {
-    fn take<A: MapAccess<'de>>(&mut self, key: &str, entries: &mut A) -> Result<(), A::Error> {
-        match key {
-            "parserMessage" => self.parser_message = entries.next_value()?,
-            "Msg" => self.capital_message = entries.next_value()?,
-            "msg" => self.message = entries.next_value()?,
-            "LogLevel" => self.log_level = entries.next_value()?,
-            "httpResponse" => self.http_response = entries.next_value()?,
-            "url" => self.url = entries.next_value()?,
-            _ => pass_over(entries)?,
-        }
-        Ok(())
-    }
-}
-
-impl<'de> Part<'de> for Webhook<'de> {
-    fn take<A: MapAccess<'de>>(&mut self, key: &str, entries: &mut A) -> Result<(), A::Error> {
-        match key {
-            "request" => self.request = part(entries)?,
-            "response" => self.response = part(entries)?,
-            _ => pass_over(entries)?,
-        }
-        Ok(())
-    }
-}
-
-impl<'de> Part<'de> for Request<'de> {
-    fn take<A: MapAccess<'de>>(&mut self, key: &str, entries: &mut A) -> Result<(), A::Error> {
-        match key {
-            "url" => self.url = entries.next_value()?,
-            "method" => self.method = entries.next_value()?,
-            "headers" => self.headers = part(entries)?,
-            "parameters" => self.parameters = part(entries)?,
-            _ => pass_over(entries)?,
-        }
-        Ok(())
-    }
-}
-
-impl<'de> Part<'de> for Response<'de> {
-    fn take<A: MapAccess<'de>>(&mut self, key: &str, entries: &mut A) -> Result<(), A::Error> {
-        match key {
-            "status_code" => self.status_code = entries.next_value()?,
-            "headers" => self.headers = part(entries)?,
-            _ => pass_over(entries)?,
-        }
-        Ok(())
-    }
-}
-
-impl<'de> Part<'de> for Headers<'de> {
-    fn take<A: MapAccess<'de>>(&mut self, key: &str, entries: &mut A) -> Result<(), A::Error> {
-        if key.eq_ignore_ascii_case("traceparent") {
-            self.traceparent = entries.next_value()?;
-        } else if key.eq_ignore_ascii_case("x-twilio-webhookerror") {
-            self.webhook_error = entries.next_value()?;
-        } else {
-            pass_over(entries)?;
-        }
-        Ok(())
-    }
-}
-
-impl Loose<'_> {
-    /// A non-empty text as it may be stored, cut to [`TEXT_BYTES_MAX`].
-    fn kept<'p>(&'p self, masks: &mut Masks<'p>) -> Option<String> {
-        let text = self.text().filter(|text| !text.is_empty())?;
-        Some(super::cut(masks.of_text(text), TEXT_BYTES_MAX).to_owned())
-    }
-
-    /// As [`Self::kept`], for a text that is a URL as a whole.
-    fn kept_url<'p>(&'p self, masks: &mut Masks<'p>) -> Option<String> {
-        let text = self.text().filter(|text| !text.is_empty())?;
-        Some(super::cut(masks.of_url(text), TEXT_BYTES_MAX).to_owned())
-    }
-
-    /// An HTTP status from a number, or from the digits at the start of a text.
-    fn status(&self) -> Option<u16> {
-        let number = match self {
-            Self::Number(number) => u16::try_from(*number).ok(),
-            Self::Text(text) => text.split(|c: char| !c.is_ascii_digit()).next().and_then(|digits| digits.parse().ok()),
-            Self::Other => None,
-        };
-        number.filter(|status| (100..=599).contains(status))
-    }
 }
