@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::{CREDENTIAL_PARTS, Masks, REDACTED, Redaction, has_credential_part, mask, mask_url};
+use super::keys::{CREDENTIAL_PARTS, has_credential_part};
+use super::{Masks, REDACTED, Redaction, mask, mask_url};
 
 fn redact_json(text: &str) -> Result<String, serde_json::Error> {
     super::redact_json(text, &Masks::new(Redaction::Standard))
@@ -197,7 +198,7 @@ proptest! {
 }
 
 proptest! {
-    /// The look at a key's letters saves a search; it must not save one that would have found something.
+    /// Wherever in a key it stands, and however it is written.
     #[test]
     fn no_part_of_a_key_is_overlooked(before in ".{0,6}", part in 0..CREDENTIAL_PARTS.len(), upper: bool, after in ".{0,6}") {
         let part = CREDENTIAL_PARTS[part];
