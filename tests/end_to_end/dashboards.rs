@@ -193,13 +193,13 @@ async fn the_logs_are_right(world: &World, range: Range) {
     assert_eq!(lines(&code("Events of this code"), "error_code", "11200").await, 6);
 }
 
-/// A log store tells the level by the severity, shows the text, and has few streams: a code that made one of its own would be a new
-/// stream for each code, and for each account were it the account.
+/// A log store tells the level by the severity, shows the text, and keeps few streams: an attribute that made streams would make one
+/// for each of its values.
 async fn the_records_are_as_log_stores_want_them(world: &World, range: Range) {
     let rows = world.records("{service.name=\"twilio-debugger-exporter\"}", range).await;
     assert_eq!(rows.len(), 10);
     for row in &rows {
-        // Loki's limit; and its own level is that of the number.
+        // Loki takes so many, and makes its `detected_level` of the number.
         assert!(row.labels.len() < loki::ATTRIBUTES_MAX, "{row:?}");
         let (number, text) = if row.label("twilio_level") == "error" { ("17", "ERROR") } else { ("13", "WARN") };
         assert_eq!((row.label("severity_number"), row.label("severity_text")), (number, text), "{row:?}");

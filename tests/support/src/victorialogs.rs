@@ -51,7 +51,9 @@ impl VictoriaLogs {
         process.line_with("started server at").await;
         // Another test may have done so already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder().no_proxy().timeout(wait::DEADLINE).build().expect("a client");
+        // It closes a connection that has been idle, perhaps just when that is used again.
+        let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(wait::DEADLINE);
+        let client = client.build().expect("a client");
         Self { address, client, _process: process, _port: port, _dir: dir }
     }
 
