@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 
+use self::reload::Reloader;
 use crate::causes::with_causes;
 use crate::config::{Loaded, Settings, Sources, load_everything};
 use crate::input::webhook::{Receiver, Rules};
@@ -31,6 +32,9 @@ const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The most connections of the telemetry listener.
 const TELEMETRY_CONNECTIONS_MAX: usize = 256;
+
+/// The most reloads that wait for the one under way; one more waits to ask.
+const RELOADS_MAX: usize = 16;
 
 /// The exit code after a failed write or sync: `EX_IOERR` of sysexits.h.
 pub const EXIT_STORE_FAILED: u8 = 74;
@@ -65,6 +69,14 @@ pub enum Ended {
     StoreFailed,
 }
 
+impl Ended {
+    /// Asked when nothing writes any more: the last write may fail after the store was told to close, and a writer that has
+    /// panicked has told nobody.
+    fn of(store_failed: bool, writer_returned: bool) -> Self {
+        if store_failed || !writer_returned { Self::StoreFailed } else { Self::Drained }
+    }
+}
+
 /// A running exporter.
 #[derive(Debug)]
 pub struct Running {
@@ -72,7 +84,7 @@ pub struct Running {
     pub webhook_address: SocketAddr,
     /// The telemetry listener's address.
     pub telemetry_address: SocketAddr,
-    parts: Arc<Parts>,
+    receiver: Arc<Receiver>,
     store: Store,
     writer: std::thread::JoinHandle<()>,
     stop_webhook: watch::Sender<bool>,
@@ -82,20 +94,6 @@ pub struct Running {
     delivery: Option<JoinHandle<()>>,
 }
 
-/// What a reload reaches into.
-#[derive(Debug)]
-struct Parts {
-    sources: Sources,
-    settings: ArcSwap<Settings>,
-    receiver: Arc<Receiver>,
-    metrics: Arc<Metrics>,
-    webhook_controls: Arc<Controls>,
-    telemetry_controls: Arc<Controls>,
-    store: Store,
-    /// Rung by a reload: new limits apply at once.
-    reloaded: Notify,
-}
-
 /// Starts everything; returns once both listeners are bound.
 ///
 /// # Errors
@@ -103,7 +101,6 @@ struct Parts {
 /// [`StartError`]. Nothing is left running.
 pub async fn start(loaded: Loaded, sources: Sources) -> Result<Running, StartError> {
     let Loaded { settings, webhook_guard, telemetry_guard, warnings } = loaded;
-    let settings = Arc::new(settings);
     let client = settings.otlp.as_ref().map(otlp::Client::new).transpose()?;
     let mut opened = store::open(&settings.store)?;
     let restored = std::mem::take(&mut opened.restored);
@@ -124,42 +121,42 @@ pub async fn start(loaded: Loaded, sources: Sources) -> Result<Running, StartErr
 
     let receiver =
         Arc::new(Receiver::new(rules_of(&settings, webhook_guard.basic_auth.clone()), store.clone(), metrics.clone()));
-    let parts = Arc::new(Parts {
-        sources,
-        settings: ArcSwap::new(settings.clone()),
-        receiver: receiver.clone(),
+    let (reloads, reload_requests) = mpsc::channel(RELOADS_MAX);
+    let page = Arc::new(Telemetry {
         metrics: metrics.clone(),
-        webhook_controls,
-        telemetry_controls,
         store: store.clone(),
-        reloaded: Notify::new(),
+        receiver: receiver.clone(),
+        shown: ArcSwap::from_pointee(shown_of(&settings)),
+        guard: ArcSwap::from_pointee(telemetry_guard),
+        reloads,
+        started: Instant::now(),
+        scrapes: Semaphore::new(telemetry::SCRAPES_MAX),
     });
-    let page = Arc::new_cyclic(|page: &std::sync::Weak<Telemetry>| {
-        let (parts, page) = (parts.clone(), page.clone());
-        Telemetry {
-            metrics: metrics.clone(),
-            store: store.clone(),
-            receiver: receiver.clone(),
-            shown: ArcSwap::from_pointee(shown_of(&settings)),
-            guard: ArcSwap::from_pointee(telemetry_guard),
-            reload: Box::new(move || page.upgrade().map_or(Ok(()), |page| reload::reload(&parts, &page))),
-            started: Instant::now(),
-            scrapes: Semaphore::new(telemetry::SCRAPES_MAX),
-        }
-    });
+    let (limits, limits_in_force) = watch::channel(settings.store.clone());
     let (stop_webhook, webhook_stopped) = watch::channel(false);
     let (stop_rest, rest_stopped) = watch::channel(false);
     let webhook = tokio::spawn(webhook.serve(receiver.clone(), webhook_stopped, DRAIN_TIMEOUT));
     let telemetry_router = telemetry::router(page.clone());
     let telemetry = tokio::spawn(telemetry.serve(telemetry_router, rest_stopped.clone(), Duration::from_secs(1)));
-    tokio::spawn(reload::on_hangup(page, rest_stopped.clone()));
-    tokio::spawn(maintain(parts.clone(), rest_stopped.clone()));
-    let delivery = client.map(|client| tokio::spawn(otlp::ship(backlog, client, metrics, rest_stopped)));
+    tokio::spawn(maintain(store.clone(), limits_in_force, rest_stopped.clone()));
+    let delivery =
+        client.map(|client| tokio::spawn(otlp::ship(backlog, client, metrics.clone(), rest_stopped.clone())));
     announce::started(&settings, webhook_address, telemetry_address, &warnings, moved_aside.as_deref());
+    let reloader = Reloader {
+        sources,
+        settings,
+        receiver: receiver.clone(),
+        metrics,
+        page,
+        webhook_controls,
+        telemetry_controls,
+        limits,
+    };
+    tokio::spawn(reloader.run(reload_requests, rest_stopped));
     Ok(Running {
         webhook_address,
         telemetry_address,
-        parts,
+        receiver,
         store,
         writer,
         stop_webhook,
@@ -189,16 +186,17 @@ fn note_loaded(metrics: &Metrics) {
     metrics.families().reload_success_time.set(seconds(jiff::Timestamp::now()));
 }
 
-async fn maintain(parts: Arc<Parts>, mut stopped: watch::Receiver<bool>) {
+/// Applies the limits now and then, and new ones at once.
+async fn maintain(store: Store, mut limits: watch::Receiver<store::Settings>, mut stopped: watch::Receiver<bool>) {
     let mut ticks = tokio::time::interval(MAINTENANCE_INTERVAL);
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
-            () = parts.reloaded.notified() => {}
+            Ok(()) = limits.changed() => {}
             () = turned(&mut stopped) => return,
         }
-        let limits = parts.settings.load().store.clone();
-        parts.store.maintain(limits).await;
+        let limits = limits.borrow_and_update().clone();
+        store.maintain(limits).await;
     }
 }
 
@@ -212,14 +210,14 @@ impl Running {
     /// Runs until `stop` completes or the store fails, then drains within [`DRAIN_TIMEOUT`] and ends.
     pub async fn until(self, stop: impl Future<Output = ()>) -> Ended {
         let mut failed = self.store.failed();
-        let ended = tokio::select! {
-            () = stop => Ended::Drained,
+        let told = tokio::select! {
+            () = stop => true,
             // The writer holds the sender until it ends, and it ends without a failure only when told to.
-            () = turned(&mut failed) => Ended::StoreFailed,
+            () = turned(&mut failed) => false,
         };
         let deadline = tokio::time::Instant::now() + DRAIN_TIMEOUT;
-        self.parts.receiver.drain();
-        if ended == Ended::Drained {
+        self.receiver.drain();
+        if told {
             tracing::info!("draining");
         }
         self.stop_webhook.send_replace(true);
@@ -231,10 +229,11 @@ impl Running {
         }
         let _ = self.telemetry.await;
         self.store.close().await;
-        let written = tokio::task::spawn_blocking(move || self.writer.join()).await;
-        if !drained || written.is_err() {
+        let writer = tokio::task::spawn_blocking(move || self.writer.join()).await;
+        if !drained {
             tracing::warn!("some requests did not finish in time; their senders have no answer");
         }
+        let ended = Ended::of(*failed.borrow(), matches!(writer, Ok(Ok(()))));
         if ended == Ended::Drained {
             tracing::info!("drained");
         }
@@ -293,4 +292,17 @@ pub async fn stop_signal() {
 fn fail(message: &str, code: u8) -> ExitCode {
     eprintln!("twilio-debugger-exporter: {message}");
     ExitCode::from(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ended;
+
+    #[test]
+    fn a_writer_that_fails_last_or_panics_is_no_clean_end() {
+        let panicked = std::thread::spawn(|| panic!("on purpose")).join();
+        assert_eq!(Ended::of(false, panicked.is_ok()), Ended::StoreFailed);
+        assert_eq!(Ended::of(true, true), Ended::StoreFailed);
+        assert_eq!(Ended::of(false, true), Ended::Drained);
+    }
 }

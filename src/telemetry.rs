@@ -6,6 +6,7 @@
 mod landing;
 mod metrics;
 
+use std::error::Error;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::input::webhook::Receiver;
 use crate::listener::{CHALLENGE, Guard};
@@ -44,6 +45,9 @@ impl Default for Settings {
     }
 }
 
+/// A request to read the configuration again: what comes of it goes back through it, for the caller to see.
+pub type Reload = oneshot::Sender<Result<(), Box<dyn Error + Send + Sync>>>;
+
 /// What the page for people shows of the settings in force.
 #[derive(Debug, Clone)]
 pub struct Shown {
@@ -65,8 +69,8 @@ pub struct Telemetry {
     pub shown: ArcSwap<Shown>,
     /// Who may see the metrics and the page.
     pub guard: ArcSwap<Guard>,
-    /// Reads the configuration again; the error is for the caller.
-    pub reload: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
+    /// Takes requests to read the configuration again.
+    pub reloads: mpsc::Sender<Reload>,
     /// When the process started.
     pub started: Instant,
     /// Scrapes under way.
@@ -108,11 +112,13 @@ async fn ready(State(telemetry): State<Arc<Telemetry>>) -> Response {
 }
 
 async fn reload(State(telemetry): State<Arc<Telemetry>>) -> Response {
-    // Reading files and checking certificates takes a moment that other requests should not wait for.
-    let reloaded = tokio::task::spawn_blocking(move || (telemetry.reload)()).await;
-    match reloaded.unwrap_or_else(|_| Err("reload was interrupted".to_owned())) {
-        Ok(()) => "reloaded\n".into_response(),
-        Err(faults) => (StatusCode::INTERNAL_SERVER_ERROR, faults).into_response(),
+    let (request, reloaded) = oneshot::channel();
+    // A request that nobody takes any more is dropped, and that is its answer.
+    let _ = telemetry.reloads.send(request).await;
+    match reloaded.await {
+        Ok(Ok(())) => "reloaded\n".into_response(),
+        Ok(Err(faults)) => (StatusCode::INTERNAL_SERVER_ERROR, faults.to_string()).into_response(),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n").into_response(),
     }
 }
 

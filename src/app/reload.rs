@@ -1,61 +1,117 @@
 //! Reads the configuration again, and takes all of it or nothing.
+//!
+//! One task does it, a request at a time, whoever asks: two at once could each put half of theirs into force.
 
 use std::sync::Arc;
 
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinError;
 
-use super::{Parts, note_loaded, rules_of, shown_of, turned};
-use crate::config::{Loaded, load_everything};
-use crate::telemetry::Telemetry;
+use super::{note_loaded, rules_of, shown_of, turned};
+use crate::config::{ConfigError, Loaded, Settings, Sources, load_everything};
+use crate::input::webhook::Receiver;
+use crate::listener::Controls;
+use crate::metrics::Metrics;
+use crate::store;
+use crate::telemetry::{Reload, Telemetry};
 
-/// Reads every source again. A bad file keeps the old configuration.
-///
-/// # Errors
-///
-/// Every fault, one a line.
-pub(super) fn reload(parts: &Parts, page: &Telemetry) -> Result<(), String> {
-    let loaded = load_everything(&parts.sources).map_err(|faults| {
-        parts.metrics.families().reload_successful.set(0);
-        tracing::error!(%faults, "configuration not reloaded: the old one stays in force");
-        faults.to_string()
-    })?;
-    let Loaded { settings, webhook_guard, telemetry_guard, warnings } = loaded;
-    for setting in parts.settings.load().changes_needing_restart(&settings) {
-        tracing::warn!(setting, "this change takes effect at the next start");
-    }
-    for warning in warnings {
-        tracing::warn!(warning, "configuration");
-    }
-    let settings = Arc::new(settings);
-    parts.metrics.know_keys(&settings.accounts);
-    parts.webhook_controls.tls.store(webhook_guard.tls);
-    parts.webhook_controls.set_connections_max(settings.webhook.connections_max);
-    parts.telemetry_controls.tls.store(telemetry_guard.tls.clone());
-    parts.receiver.set_rules(rules_of(&settings, webhook_guard.basic_auth));
-    page.guard.store(Arc::new(telemetry_guard));
-    page.shown.store(Arc::new(shown_of(&settings)));
-    parts.settings.store(settings);
-    parts.reloaded.notify_one();
-    note_loaded(&parts.metrics);
-    tracing::info!("configuration reloaded");
-    Ok(())
+/// A reason why the old configuration stays in force.
+#[derive(Debug, thiserror::Error)]
+enum ReloadError {
+    /// The new one has faults; every one is in the text, a line each.
+    #[error(transparent)]
+    Faulty(#[from] ConfigError),
+    /// Reading has panicked, or the process ends.
+    #[error("reload was interrupted")]
+    Interrupted(#[from] JoinError),
 }
 
-/// Reloads at every SIGHUP.
-pub(super) async fn on_hangup(page: Arc<Telemetry>, mut stopped: watch::Receiver<bool>) {
-    let mut hangups = match signal(SignalKind::hangup()) {
-        Ok(hangups) => hangups,
-        Err(error) => return tracing::warn!(%error, "SIGHUP cannot be watched; reload by POST /-/reload"),
-    };
-    loop {
-        tokio::select! {
-            Some(()) = hangups.recv() => {
-                let page = page.clone();
-                // The outcome is logged and counted; a signal has nobody to tell it to.
-                let _ = tokio::task::spawn_blocking(move || (page.reload)()).await;
+/// What a reload reaches into.
+pub(super) struct Reloader {
+    pub(super) sources: Sources,
+    /// Those in force.
+    pub(super) settings: Settings,
+    pub(super) receiver: Arc<Receiver>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) page: Arc<Telemetry>,
+    pub(super) webhook_controls: Arc<Controls>,
+    pub(super) telemetry_controls: Arc<Controls>,
+    /// The store's, which apply at once.
+    pub(super) limits: watch::Sender<store::Settings>,
+}
+
+impl Reloader {
+    /// Reloads at every request and at every SIGHUP, until told to stop.
+    pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Reload>, mut stopped: watch::Receiver<bool>) {
+        let mut hangups = signal(SignalKind::hangup())
+            .inspect_err(|error| tracing::warn!(%error, "SIGHUP cannot be watched; reload by POST /-/reload"))
+            .ok();
+        loop {
+            tokio::select! {
+                Some(request) = requests.recv() => {
+                    let reloaded = self.reload().await.map_err(Into::into);
+                    // Whoever asked may have gone; the outcome is logged and counted all the same.
+                    let _ = request.send(reloaded);
+                }
+                () = next(hangups.as_mut()) => {
+                    // A signal has nobody to tell it to.
+                    let _ = self.reload().await;
+                }
+                () = turned(&mut stopped) => return,
             }
-            () = turned(&mut stopped) => return,
         }
+    }
+
+    /// Reads every source again. A bad file keeps the old configuration.
+    ///
+    /// # Errors
+    ///
+    /// Every fault, one a line.
+    async fn reload(&mut self) -> Result<(), ReloadError> {
+        let sources = self.sources.clone();
+        // Reading files and checking certificates takes a moment that other tasks should not wait for.
+        let loaded = tokio::task::spawn_blocking(move || load_everything(&sources)).await;
+        match loaded.map_err(ReloadError::from).and_then(|loaded| Ok(loaded?)) {
+            Ok(loaded) => {
+                self.take(loaded);
+                Ok(())
+            }
+            Err(faults) => {
+                self.metrics.families().reload_successful.set(0);
+                tracing::error!(%faults, "configuration not reloaded: the old one stays in force");
+                Err(faults)
+            }
+        }
+    }
+
+    /// Puts all of it into force.
+    fn take(&mut self, loaded: Loaded) {
+        let Loaded { settings, webhook_guard, telemetry_guard, warnings } = loaded;
+        for setting in self.settings.changes_needing_restart(&settings) {
+            tracing::warn!(setting, "this change takes effect at the next start");
+        }
+        for warning in warnings {
+            tracing::warn!(warning, "configuration");
+        }
+        self.metrics.know_keys(&settings.accounts);
+        self.webhook_controls.tls.store(webhook_guard.tls);
+        self.webhook_controls.set_connections_max(settings.webhook.connections_max);
+        self.telemetry_controls.tls.store(telemetry_guard.tls.clone());
+        self.receiver.set_rules(rules_of(&settings, webhook_guard.basic_auth));
+        self.page.guard.store(Arc::new(telemetry_guard));
+        self.page.shown.store(Arc::new(shown_of(&settings)));
+        self.limits.send_replace(settings.store.clone());
+        self.settings = settings;
+        note_loaded(&self.metrics);
+        tracing::info!("configuration reloaded");
+    }
+}
+
+/// Completes at the next signal; never without a watch.
+async fn next(signals: Option<&mut Signal>) {
+    match signals {
+        Some(signals) => drop(signals.recv().await),
+        None => std::future::pending().await,
     }
 }

@@ -58,6 +58,20 @@ async fn a_failed_sync_ends_the_process_and_the_next_one_recovers() {
     assert_eq!(exporter.terminate().await.code(), Some(0));
 }
 
+/// The counters of a drain are written after everything else. If that write fails, the process has not ended well, whoever told
+/// it to end: Kubernetes and systemd would otherwise take a broken disk for a clean stop.
+#[tokio::test]
+async fn a_last_write_that_fails_is_no_clean_end() {
+    let faults = Faults::new();
+    let mut exporter = faults.under(Exporter::with("")).start().await;
+    assert_eq!(exporter.post(&Event::new(1, "11200")).await, Some(204));
+    assert_eq!(exporter.post_signed(&Event::new(2, "11200"), "no signature").await, Some(403));
+    faults.begin("fail-sync");
+    assert_eq!(exporter.terminate().await.code(), Some(74));
+    let said = exporter.process.output();
+    assert!(said.contains("draining") && !said.contains("drained"), "{said}");
+}
+
 /// A disk that stalls: Twilio hangs up after 15 s, so it is told within 5 that it has no receipt.
 #[tokio::test]
 async fn a_stalled_sync_is_answered_in_time_and_counted_as_what_it_becomes() {

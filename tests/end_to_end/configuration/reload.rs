@@ -65,6 +65,34 @@ async fn sighup_reloads_and_keeps_the_process() {
     exporter.metrics().await.assert_adds_up();
 }
 
+/// Whoever asks, and however many at once: what is in force is of one file and never half of each.
+#[tokio::test]
+async fn reloads_at_once_leave_one_configuration_in_force() {
+    let exporter = Arc::new(Exporter::start().await);
+    let file = exporter.folder().join("config.yml");
+    let first = std::fs::read_to_string(&file).expect("readable");
+    let second = first.replace(PUBLIC_URL, "https://other.example.com/elsewhere") + "webhook: {body_bytes_max: 2048}\n";
+    for round in 0..40 {
+        let reloads = (0..8).map(|number| {
+            // Never half a file: it is put in the place of the other.
+            let next = exporter.folder().join("next.yml");
+            std::fs::write(&next, if (round + number) % 2 == 0 { &first } else { &second }).expect("writable");
+            std::fs::rename(&next, &file).expect("renamed");
+            let exporter = exporter.clone();
+            tokio::spawn(async move { reload(&exporter).await })
+        });
+        exporter.process.signal("HUP");
+        for reload in reloads.collect::<Vec<_>>() {
+            assert_eq!(reload.await.expect("no panic").0, 200);
+        }
+        let page = exporter.client.get(format!("http://{}/", exporter.telemetry)).send().await.expect("an answer");
+        let shows_the_first = page.text().await.expect("text").contains(PUBLIC_URL);
+        let long = Event::new(round, "11200").with("Padding", &"a".repeat(2048));
+        let status = exporter.post(&long).await;
+        assert_eq!(status, Some(if shows_the_first { 204 } else { 404 }), "round {round}");
+    }
+}
+
 /// A rotation as an operator does it: the new token is added, Twilio switches to it, the old one is taken out. No genuine
 /// event is refused at any moment, although each step is a reload in the middle of the load.
 #[tokio::test]
