@@ -49,13 +49,17 @@ impl Gathering {
         let found_enough = loop {
             self.0.enough.store(enough, Ordering::Relaxed);
             let (found, now) = (queued(), Instant::now());
-            if found >= enough || now >= started + WAIT_MAX {
+            if found >= enough {
                 break true;
             }
+            // Before the time is looked at as a whole: who wakes up late may find both, and that nobody came is what tells more.
             if found > last {
                 (last, joined_at) = (found, now);
             } else if now >= joined_at + QUIET_MAX {
                 break false;
+            }
+            if now >= started + WAIT_MAX {
+                break true;
             }
             std::thread::park_timeout(QUIET_MAX);
         };
@@ -102,6 +106,16 @@ mod tests {
         assert_eq!(clients.enough(), 48, "six of them may just have been answered");
         clients.only(3);
         assert_eq!(clients.enough(), 3);
+    }
+
+    /// A writer that was off the processor for longer than it may wait at all.
+    #[test]
+    fn who_wakes_up_late_still_sees_that_nobody_came() {
+        let late = || {
+            std::thread::sleep(WAIT_MAX);
+            1
+        };
+        assert!(!Gathering::default().wait(2, late));
     }
 
     #[test]
