@@ -15,7 +15,7 @@ help: ## Show this help
 check: ## Check formatting, lints and unit tests while working on a change; installs nothing
 	cargo fmt --all --check
 	cargo clippy --all-targets --locked -- -D warnings
-	cargo test --locked --lib --test tidy
+	cargo test --locked --lib --test tidy --test contributing
 
 build: ## Build the release binary
 	cargo build --release --locked
