@@ -5,15 +5,10 @@
 
 #![allow(clippy::print_stdout, clippy::cast_precision_loss, reason = "a benchmark prints numbers")]
 
-#[path = "end_to_end/load.rs"]
 mod load;
-#[path = "end_to_end/scrape.rs"]
 mod scrape;
-#[path = "end_to_end/server.rs"]
 mod server;
-#[path = "end_to_end/soak.rs"]
 mod soak;
-#[path = "end_to_end/startup.rs"]
 mod startup;
 
 use std::io::Write as _;
