@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 
-use test_support::raw::{exchange, headers_of, request};
+use test_support::raw::{exchange, headers_of, replaced, request, signature_header};
 use test_support::{Event, Exporter};
 
 /// A signature with several spellings would be several signatures to whoever remembers them as text.
@@ -11,8 +11,7 @@ use test_support::{Event, Exporter};
 async fn a_signature_has_one_spelling() {
     let exporter = Exporter::start().await;
     let post = |headers: &[String], event: &Event| {
-        let mut all = headers_of(event);
-        all.truncate(3);
+        let mut all = replaced(headers_of(event), "X-Twilio-Signature", "");
         all.extend_from_slice(headers);
         exchange(exporter.webhook, request("POST /twilio HTTP/1.1", &all, &event.body())).map(|answer| answer.status)
     };
@@ -28,7 +27,7 @@ async fn a_signature_has_one_spelling() {
         let letter = ALPHABET.iter().position(|letter| *letter == signature.as_bytes()[26]).expect("base64");
         format!("{}{}=", &signature[..26], char::from(ALPHABET[letter | usize::from(padding_bits)]))
     };
-    let header = |value: &str| format!("X-Twilio-Signature: {value}");
+    let header = signature_header;
     let wrong = [
         ("none", vec![]),
         ("empty", vec![header("")]),

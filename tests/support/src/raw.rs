@@ -106,8 +106,24 @@ pub fn headers_of(event: &Event) -> Vec<String> {
         "Host: hooks.example.com".to_owned(),
         "Content-Type: application/x-www-form-urlencoded; charset=UTF-8".to_owned(),
         format!("Content-Length: {}", event.body().len()),
-        format!("X-Twilio-Signature: {}", event.signature()),
+        signature_header(&event.signature()),
     ]
+}
+
+/// The header that carries a signature.
+pub fn signature_header(signature: &str) -> String {
+    format!("X-Twilio-Signature: {signature}")
+}
+
+/// The same headers with `line` in the place of the one called `name`, or at the end if there was none; an empty line is none.
+pub fn replaced(mut headers: Vec<String>, name: &str, line: &str) -> Vec<String> {
+    let is_it = |header: &String| header.split(':').next().is_some_and(|found| found.eq_ignore_ascii_case(name));
+    let place = headers.iter().position(is_it).unwrap_or(headers.len());
+    headers.retain(|header| !is_it(header));
+    if !line.is_empty() {
+        headers.insert(place, line.to_owned());
+    }
+    headers
 }
 
 /// A request of a request line, headers and a body.
