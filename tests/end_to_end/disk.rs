@@ -83,15 +83,15 @@ async fn a_stalled_sync_is_answered_in_time_and_counted_as_what_it_becomes() {
     let first = post_together(&exporter, 2..3);
     let others = async {
         // The first one's sync must be under way, so that these wait behind it.
-        wait::until("a request to wait for its sync", || async { (asked.elapsed().as_millis() > 300).then_some(()) })
-            .await;
+        faults.met("slow-sync").await;
         post_together(&exporter, 3..43).await
     };
     let (first, others) = tokio::join!(first, others);
     assert_eq!(first, [Some(503)]);
     assert!(others.iter().all(|answer| *answer == Some(503)), "{others:?}");
     let waited = asked.elapsed();
-    assert!(waited > Duration::from_millis(4_900) && waited < Duration::from_secs(7), "{waited:?}");
+    // Not sooner than it must, and before Twilio hangs up, however busy the machine is; the sync takes 20 s.
+    assert!(waited > Duration::from_millis(4_900) && waited < Duration::from_secs(15), "{waited:?}");
     faults.end("slow-sync");
     wait::until("the disk to be well again", || async {
         (exporter.post(&Event::new(50, "11200")).await == Some(204)).then_some(())

@@ -203,7 +203,7 @@ async fn a_reload_changes_the_limit() {
             (exporter.process.output().matches("configuration reloaded").count() > already).then_some(())
         })
         .await;
-        wait::until_within(Duration::from_secs(5), "the new limit", || async {
+        wait::until_within(Duration::from_secs(20), "the new limit", || async {
             let limit = exporter.metrics().await.get("twilio_debugger_exporter_store_bytes_max");
             (limit == Some(f64::from(mib << 20))).then_some(())
         })

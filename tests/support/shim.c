@@ -1,6 +1,7 @@
 /* A disk that fails when it is told to: files in $FAULTS say how. Loaded before the exporter by LD_PRELOAD. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,14 @@ static int told_to(const char *fault) {
     char path[4096];
     snprintf(path, sizeof path, "%s/%s", getenv("FAULTS"), fault);
     return access(path, F_OK) == 0;
+}
+
+/* Says that a fault has been met, for a test that waits until it is. */
+static void meet(const char *fault) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s.met", getenv("FAULTS"), fault);
+    int file = open(path, O_CREAT | O_WRONLY, 0600);
+    if (file >= 0) close(file);
 }
 
 /* Whether `file` is the store or its log and there is no room for either, or none to make the store larger. */
@@ -28,7 +37,8 @@ static int full_for(int file) {
 
 static int sync_by(long call, int file) {
     if (told_to("fail-sync")) return errno = EIO, -1;
-    for (int tenths = 0; tenths < 80 && told_to("slow-sync"); tenths++) usleep(100000);
+    if (told_to("slow-sync")) meet("slow-sync");
+    for (int tenths = 0; tenths < 200 && told_to("slow-sync"); tenths++) usleep(100000);
     return syscall(call, file);
 }
 

@@ -6,6 +6,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::exporter::Setup;
+use crate::wait;
 
 /// A library that stands between the exporter and the kernel, and the folder it takes its orders from.
 #[derive(Debug)]
@@ -31,6 +32,12 @@ impl Faults {
     /// From now on `fault` happens: `fail-sync`, `slow-sync`, `full-disk` or `full-for-store`.
     pub fn begin(&self, fault: &str) {
         std::fs::write(self.0.path().join(fault), "").expect("writable");
+    }
+
+    /// Waits until the exporter is in a `slow-sync`.
+    pub async fn met(&self, fault: &str) {
+        let mark = self.0.path().join(format!("{fault}.met"));
+        wait::until(&format!("{fault} to be met"), || async { mark.exists().then_some(()) }).await;
     }
 
     /// It no longer happens.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// Long enough for the slowest machine; a test that needs it has failed.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Polls `condition` until it gives a value; panics with `what` after [`DEADLINE`].
 pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, condition: impl FnMut() -> F) -> T {
