@@ -105,8 +105,9 @@ pub async fn start(loaded: Loaded, sources: Sources) -> Result<Running, StartErr
     let mut opened = store::open(&settings.store)?;
     let restored = std::mem::take(&mut opened.restored);
     let moved_aside = opened.moved_aside.clone();
-    let metrics = Arc::new(Metrics::new(&settings.metrics, &settings.accounts, client.is_some(), restored));
-    let (store, backlog, writer) = opened.start(metrics.clone(), settings.store.clone(), client.is_some());
+    let (metrics, admission) = Metrics::new(&settings.metrics, &settings.accounts, client.is_some(), restored);
+    let metrics = Arc::new(metrics);
+    let (store, backlog, writer) = opened.start(metrics.clone(), admission, settings.store.clone(), client.is_some());
     note_loaded(&metrics);
 
     let malformed = metrics.clone();

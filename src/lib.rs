@@ -12,6 +12,7 @@ pub mod public_url;
 pub mod redact;
 pub mod event;
 pub mod quarantine;
+pub mod intake;
 
 // What every listener is made of, and every HTTP request of ours.
 pub mod listener;

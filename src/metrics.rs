@@ -4,30 +4,33 @@
 //! [`event_series`], with the first-event rule. All others have their series from the start and live in the `prometheus`
 //! crate. Both survive restarts: the store keeps them, and a scrape is shown no value that is not on disk.
 //!
-//! received = accepted + duplicates + quarantined (but for `otlp_rejected`, which were accepted before) + rejected, in every
-//! scrape: one lock holds the counters of one request together.
+//! received = accepted + duplicates + quarantined (but for `otlp_rejected`, which were accepted before), for each input and in every
+//! scrape: one lock holds the counters of one group of events together. Requests are counted apart, by the status that was sent: one
+//! may carry many events.
 
+mod admission;
+pub mod durable;
 pub mod event_series;
 mod exposition;
 pub mod families;
 mod labels;
+mod series_labels;
 
-use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use prometheus::proto::MetricFamily;
 
-use self::event_series::{EventSeries, SeriesLabels, StoredSeries, Viewer};
+pub use self::admission::{Admission, AdmittedCode};
+use self::durable::DurableCounter;
+pub use self::durable::{CounterRow, Gains, SeriesGain};
+use self::event_series::{EventSeries, StoredSeries, Viewer};
 use self::families::Families;
 pub use self::labels::{OtlpFailure, RejectionReason, STATUS_CODES};
+pub use self::series_labels::SeriesLabels;
 use crate::account::{Account, KeyName};
 use crate::error_code::ErrorCode;
-use crate::event::Source;
-use crate::level::Level;
-use crate::quarantine::QuarantineReason;
-use crate::sid::AccountSid;
 
 /// How long after its start the process takes an unknown scraper for one that knew its predecessor.
 pub const YOUNG_PROCESS: Duration = Duration::from_mins(5);
@@ -51,6 +54,9 @@ impl Default for Settings {
     }
 }
 
+/// The labels of a counter that has none.
+const NO_LABELS: &[&str] = &[];
+
 /// Every metric of the exporter.
 #[derive(Debug)]
 pub struct Metrics {
@@ -63,17 +69,6 @@ pub struct Metrics {
     started: Instant,
 }
 
-/// The value of one counter as the store keeps it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct CounterRow {
-    /// The metric's name.
-    pub metric: String,
-    /// Its label values, joined by a line feed, which is in none of them.
-    pub labels: String,
-    /// Its value.
-    pub value: u64,
-}
-
 /// The counters that survived the last process.
 #[derive(Debug, Clone, Default)]
 pub struct Restored {
@@ -83,42 +78,30 @@ pub struct Restored {
     pub counters: Vec<CounterRow>,
 }
 
-/// What one group of stored events adds to the counters, known before the group is written and counted after.
-#[derive(Debug, Default)]
-pub struct GroupCounts {
-    /// Events by series, with the time of the newest in seconds since 1970.
-    pub series: HashMap<SeriesLabels, (u64, f64)>,
-    /// Accepted events.
-    pub accepted: HashMap<(Level, Source), u64>,
-    /// Quarantine entries.
-    pub quarantined: HashMap<QuarantineReason, u64>,
-    /// Duplicates, of which nothing is written.
-    pub duplicates: HashMap<Source, u64>,
-    /// Matches by key.
-    pub keys: HashMap<KeyName, u64>,
-    /// Requests that get their 204 for all this.
-    pub answered: u64,
-    /// Events counted under `overflow`.
-    pub overflowed: u64,
-    /// Seconds from Twilio's time to ours, one for each accepted event whose time is known.
-    pub delays: Vec<f64>,
-}
-
 impl Metrics {
-    /// Registers everything, at the values the store kept; those of log export's state only when there is a collector.
+    /// Registers everything, at the values the store kept. Which codes are admitted is for whoever stores events to decide from here on.
     #[must_use]
-    pub fn new(settings: &Settings, accounts: &[Account], has_collector: bool, restored: Restored) -> Self {
+    pub fn new(
+        settings: &Settings,
+        accounts: &[Account],
+        has_collector: bool,
+        restored: Restored,
+    ) -> (Self, Admission) {
         let Settings { error_codes_max, account_label, zero_first, ref codes } = *settings;
         let families = Families::new(has_collector);
-        families.restore(&restored.counters);
-        families.series_limit.set(i64::try_from(error_codes_max).unwrap_or(i64::MAX));
-        let mut events = EventSeries::new(restored.series, error_codes_max, account_label);
+        for row in families.add(&restored.counters) {
+            let (metric, labels, value) = (&row.metric, &row.labels, row.value);
+            tracing::error!(metric, labels, value, "a stored counter fits no metric: it stays in the store, unshown");
+        }
+        let mut admission = Admission::new(error_codes_max, account_label);
+        let mut events = EventSeries::new(restored.series, &mut admission);
         for account in accounts.iter().take(if account_label { usize::MAX } else { 1 }) {
             for code in codes {
-                events.create(ErrorCode::Code(*code), &account.sid);
+                events.create(ErrorCode::Code(*code), &account.sid, &mut admission);
             }
         }
-        families.series.set(i64::try_from(events.admitted()).unwrap_or(i64::MAX));
+        families.series_limit.set(error_codes_max as u64);
+        families.series.set(admission.len() as u64);
         let metrics = Self {
             families,
             events: Mutex::new(events),
@@ -128,15 +111,15 @@ impl Metrics {
             started: Instant::now(),
         };
         metrics.know_keys(accounts);
-        metrics
+        (metrics, admission)
     }
 
     /// Creates the series of every configured key at 0; again after a reload.
     pub fn know_keys(&self, accounts: &[Account]) {
         for account in accounts {
             for position in 0..account.auth_tokens.len() {
-                let name = KeyName { account_sid: account.sid.clone(), position };
-                self.families.signing_key_used.with_label_values(&key_labels(&name));
+                let key = KeyName { account_sid: account.sid.clone(), position };
+                self.families.add(&[CounterRow::signing_key_used(&key, 0)]);
             }
         }
     }
@@ -147,61 +130,40 @@ impl Metrics {
         &self.families
     }
 
-    /// The labels under which an event will be counted.
-    pub fn series_labels(&self, level: Level, code: ErrorCode, account: &AccountSid) -> (SeriesLabels, bool) {
-        self.events().labels(level, code, account)
-    }
-
-    /// Counts a group that is on disk.
-    pub fn count_group(&self, group: GroupCounts) {
+    /// Counts a group of events that is on disk. `admitted` is how many codes have been admitted by now.
+    pub fn count(&self, gains: Gains, admitted: usize) {
         let _together = self.together.read().unwrap_or_else(PoisonError::into_inner);
-        let families = &self.families;
         let mut events = self.events();
-        for (labels, (count, last_event)) in group.series {
-            events.count(labels, count, last_event);
+        for SeriesGain { labels, events: gained, newest } in gains.series {
+            events.count(labels, gained, newest);
         }
-        families.series.set(i64::try_from(events.admitted()).unwrap_or(i64::MAX));
         drop(events);
-        for ((level, source), count) in group.accepted {
-            families.accepted.with_label_values(&[level.as_str(), source.as_str()]).inc_by(count);
-        }
-        for (reason, count) in group.quarantined {
-            families.quarantined.with_label_values(&[reason.as_str()]).inc_by(count);
-        }
-        for (source, count) in group.duplicates {
-            families.duplicates.with_label_values(&[source.as_str()]).inc_by(count);
-        }
-        for (key, count) in group.keys {
-            families.signing_key_used.with_label_values(&key_labels(&key)).inc_by(count);
-        }
-        families.requests.with_label_values(&["204"]).inc_by(group.answered);
-        families.series_overflow.inc_by(group.overflowed);
-        for delay in group.delays {
-            families.event_delay.observe(delay);
+        self.families.series.set(admitted as u64);
+        let misfits = self.families.add(&gains.counters);
+        debug_assert!(misfits.is_empty(), "{misfits:?}");
+        for delay in gains.delays {
+            self.families.event_delay.observe(delay);
         }
     }
 
-    /// Counts a request that was refused: its status and its reason.
-    pub fn refused(&self, status: u16, reason: RejectionReason) {
+    /// Counts a request by the status that is sent (three digits), and by its reason if it was refused.
+    pub fn answered(&self, status: &str, refused: Option<RejectionReason>) {
         let _together = self.together.read().unwrap_or_else(PoisonError::into_inner);
-        self.families.requests.with_label_values(&[&status.to_string()]).inc();
-        self.families.rejected.with_label_values(&[reason.as_str()]).inc();
+        self.families.counter(DurableCounter::Requests).with_label_values(&[status]).inc();
+        if let Some(reason) = refused {
+            self.families.counter(DurableCounter::Rejected).with_label_values(&[reason.as_str()]).inc();
+        }
     }
 
     /// Counts records the collector took, once the cursor is synced.
     pub fn otlp_delivered(&self, records: u64) {
-        self.families.otlp_records.inc_by(records);
+        self.families.counter(DurableCounter::OtlpRecords).with_label_values(NO_LABELS).inc_by(records);
         self.families.otlp_last_success.set(seconds(Timestamp::now()));
     }
 
     /// Counts failed requests; for [`OtlpFailure::PartialSuccess`], records.
     pub fn otlp_failed(&self, class: OtlpFailure, count: u64) {
-        self.families.otlp_failures.with_label_values(&[class.as_str()]).inc_by(count);
-    }
-
-    /// Counts accepted events that the collector refused for good.
-    pub fn otlp_quarantined(&self, records: u64) {
-        self.families.quarantined.with_label_values(&[QuarantineReason::OtlpRejected.as_str()]).inc_by(records);
+        self.families.counter(DurableCounter::OtlpFailures).with_label_values(&[class.as_str()]).inc_by(count);
     }
 
     /// Notes whether the destination takes records.
@@ -255,8 +217,4 @@ impl Metrics {
 #[allow(clippy::cast_precision_loss, reason = "an f64 holds microseconds of this century exactly")]
 pub fn seconds(time: Timestamp) -> f64 {
     time.as_microsecond() as f64 / 1e6
-}
-
-fn key_labels(key: &KeyName) -> [String; 2] {
-    [key.account_sid.to_string(), key.position.to_string()]
 }

@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 
+use crate::event::Source;
+
 /// Why something stands in quarantine: the `reason` label.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, VariantArray, IntoStaticStr, Serialize, Deserialize,
@@ -40,6 +42,9 @@ pub struct Quarantined {
     pub reason: QuarantineReason,
     /// The reason in a sentence.
     pub detail: String,
+    /// The input it came through; version 0.1.0 had one, and did not say.
+    #[serde(default = "webhook")]
+    pub source: Source,
     /// The event's Sid, as far as one could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
@@ -47,6 +52,10 @@ pub struct Quarantined {
     pub at: Timestamp,
     /// What arrived, redacted and cut to [`CONTENT_BYTES_MAX`]: names and values of the form, or the refused event.
     pub content: serde_json::Value,
+}
+
+fn webhook() -> Source {
+    Source::Webhook
 }
 
 /// The most bytes of one value that quarantine keeps.

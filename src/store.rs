@@ -17,17 +17,21 @@
 
 mod archive;
 mod backlog;
+mod checkpointer;
 mod disk;
 mod documents;
+mod fold;
+mod prepared;
 mod retention;
 mod schema;
 mod seen;
 mod settlement;
+mod statements;
+mod wal;
 mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use prometheus::proto::MetricFamily;
@@ -36,20 +40,17 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use self::archive::{Archive, ArchiveError, ListedQuarantine, PartialDelivery, StoredEvent};
 pub use self::backlog::Backlog;
 pub use self::disk::OpenError;
+use self::fold::{Numbers, State};
 pub use self::schema::SCHEMA_VERSION;
+use self::seen::Seen;
 pub use self::settlement::{Settlement, StoreGone};
-use self::writer::{Command, Gathering, Waiting};
-use crate::account::{KeyName, Mac};
-use crate::event::DebuggerEvent;
-use crate::metrics::event_series::SeriesLabels;
-use crate::metrics::{Metrics, Restored};
-use crate::quarantine::Quarantined;
+use self::writer::{Command, Gathering, Waiting, Writer};
+use crate::intake::{ACCEPT_TIMEOUT, AcceptError, Arrival, Intake, Receipt};
+use crate::metrics::SeriesLabels;
+use crate::metrics::{Admission, Metrics, Restored};
 
 /// The most requests that wait for the writer; one more is answered 503.
 pub const QUEUE_MAX: usize = 4096;
-
-/// How long a request may wait for its sync.
-pub const ACCEPT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// `store`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +84,7 @@ impl Default for Settings {
 pub struct Store {
     commands: mpsc::Sender<Command>,
     gathering: Gathering,
-    pressure: Arc<AtomicU8>,
+    pressure: watch::Receiver<Pressure>,
     failed: watch::Receiver<bool>,
 }
 
@@ -92,48 +93,13 @@ pub struct Store {
 #[derive(Debug)]
 pub struct Opened {
     disk: disk::Disk,
+    seen: Seen,
+    remembered: u64,
+    numbers: Numbers,
     /// The counters of the last process.
     pub restored: Restored,
     /// Where an unreadable store was moved to, if one was found.
     pub moved_aside: Option<PathBuf>,
-}
-
-/// What is to be stored.
-#[derive(Debug)]
-pub enum Arrival {
-    /// An event.
-    Event(Box<DebuggerEvent>),
-    /// Something signed that is no event.
-    Quarantined(Box<Quarantined>),
-}
-
-/// What became of an arrival. Either way it is on disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Receipt {
-    /// Synced just now.
-    Stored,
-    /// Synced at an earlier delivery, or an earlier one of the same group.
-    Duplicate,
-}
-
-/// A reason why an arrival is not on disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum AcceptError {
-    /// The store is at `bytes_max`, or the disk is full. Nothing is written.
-    #[error("store is full")]
-    Full,
-    /// More requests wait than [`QUEUE_MAX`]. Nothing is written.
-    #[error("queue is full")]
-    QueueFull,
-    /// The write or the sync failed. Nothing may be acknowledged, and the process is about to end.
-    #[error("write or sync failed")]
-    Failed,
-    /// Not synced within [`ACCEPT_TIMEOUT`], and withdrawn. Nothing is written.
-    #[error("not synced in time")]
-    Timeout,
-    /// Not synced within [`ACCEPT_TIMEOUT`] while its sync is under way. If that succeeds, the writer counts the request as stored.
-    #[error("sync takes too long")]
-    Late,
 }
 
 /// The counters as they stand on disk.
@@ -141,7 +107,6 @@ pub type KeptCounters = Arc<Vec<MetricFamily>>;
 
 /// How full the store is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Pressure {
     /// Below 80 %.
     Normal,
@@ -170,22 +135,23 @@ impl Opened {
     pub fn start(
         self,
         metrics: Arc<Metrics>,
+        admission: Admission,
         limits: Settings,
         keep_for_export: bool,
     ) -> (Store, Backlog, std::thread::JoinHandle<()>) {
+        let Self { disk, seen, remembered, numbers, .. } = self;
         let (commands, received) = mpsc::channel(QUEUE_MAX);
         let (failed_sender, failed) = watch::channel(false);
-        let (stored_sender, stored) = watch::channel(self.disk.last_seq());
-        let pressure = Arc::new(AtomicU8::new(Pressure::Normal as u8));
-        let reader = self.disk.path();
-        let cursor = self.disk.cursor();
+        let (stored_sender, stored) = watch::channel(numbers.last_seq);
+        let (pressure_sender, pressure) = watch::channel(Pressure::Normal);
+        let backlog = Backlog::new(disk.path(), numbers.cursor, commands.clone(), stored);
+        let state = State { numbers, seen, remembered, remembered_max: limits.dedupe_events_max, admission };
         let gathering = Gathering::default();
-        let writer = writer::Writer::new(
-            self.disk,
+        let writer = Writer::new(
+            (disk, state),
             metrics,
-            pressure.clone(),
+            (limits, pressure_sender),
             stored_sender,
-            limits,
             keep_for_export,
             gathering.clone(),
         );
@@ -193,27 +159,36 @@ impl Opened {
             .name("store-writer".into())
             .spawn(move || writer.run(received, &failed_sender))
             .expect("a thread at start-up");
-        let backlog = Backlog::new(reader, cursor, commands.clone(), stored);
         (Store { commands, gathering, pressure, failed }, backlog, thread)
     }
 }
 
 impl Store {
-    /// Stores `arrival` and returns once it is synced to disk. A new one's counters have moved by then.
+    /// Keeps `intake`, all of it or nothing, and returns once it is synced to disk; then its counters have moved as well. Gives what
+    /// became of each arrival, in their order.
+    ///
+    /// Events lose their payload while the store is filling up.
     ///
     /// # Errors
     ///
     /// [`AcceptError`].
     ///
     /// Dropping the future does not stop the write.
-    pub async fn accept(&self, arrival: Arrival, mac: Mac, key: KeyName) -> Result<Receipt, AcceptError> {
-        let (waiting, answer) = Waiting::new(arrival, mac, key);
+    pub async fn accept(&self, mut intake: Intake) -> Result<Vec<Receipt>, AcceptError> {
+        if self.pressure() != Pressure::Normal {
+            intake.arrivals.iter_mut().for_each(Arrival::trim);
+        }
+        let is_request = intake.origin.is_request();
+        let (waiting, answer) = Waiting::new(intake);
         let claim = waiting.claim();
         self.commands.try_send(Command::Accept(waiting)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => AcceptError::QueueFull,
             mpsc::error::TrySendError::Closed(_) => AcceptError::Failed,
         })?;
         self.gathering.joined(self.commands.max_capacity() - self.commands.capacity());
+        if !is_request {
+            return answer.await.unwrap_or(Err(AcceptError::Failed));
+        }
         match tokio::time::timeout(ACCEPT_TIMEOUT, answer).await {
             Ok(answer) => answer.unwrap_or(Err(AcceptError::Failed)),
             Err(_) if claim.give_up() => Err(AcceptError::Timeout),
@@ -221,14 +196,19 @@ impl Store {
         }
     }
 
+    /// Whether anything can be taken now; ask before reading what could be large.
+    ///
+    /// # Errors
+    ///
+    /// [`AcceptError::Full`].
+    pub fn check_room(&self) -> Result<(), AcceptError> {
+        if self.pressure() == Pressure::Full { Err(AcceptError::Full) } else { Ok(()) }
+    }
+
     /// How full the store is, as of the last commit.
     #[must_use]
     pub fn pressure(&self) -> Pressure {
-        match self.pressure.load(Ordering::Relaxed) {
-            0 => Pressure::Normal,
-            1 => Pressure::High,
-            _ => Pressure::Full,
-        }
+        *self.pressure.borrow()
     }
 
     /// Writes the counters and marks series as shown, so that a scrape can show them; none if the store cannot just now.

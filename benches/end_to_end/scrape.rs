@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use prometheus::{GaugeVec, IntCounterVec, Opts, Registry, TextEncoder};
 use twilio_debugger_exporter::metrics::event_series::Viewer;
-use twilio_debugger_exporter::metrics::{GroupCounts, Metrics, Restored, Settings};
+use twilio_debugger_exporter::metrics::{Admission, Gains, Metrics, Restored, SeriesGain, Settings};
 use twilio_debugger_exporter::{error_code::ErrorCode, level::Level};
 
 /// How long each takes, in milliseconds, the best of several.
@@ -28,20 +28,23 @@ pub(crate) fn measure(codes: u32) -> Cost {
     let names = Opts::new("twilio_debugger_last_event_timestamp_seconds", "Time of the newest Debugging Event.");
     let times = GaugeVec::new(names, &["level", "error_code"]).expect("valid names");
     registry.register(Box::new(times.clone())).expect("registered once");
-    let metrics = metrics(codes);
+    let (metrics, mut admission) = metrics(codes);
     let account = "AC1".to_owned().try_into().expect("valid");
     for code in 0..codes {
         vector.with_label_values(&["error", &code.to_string()]).inc_by(7);
         times.with_label_values(&["error", &code.to_string()]).set(1e9);
-        let (labels, _) = metrics.series_labels(Level::Error, ErrorCode::Code(code), &account);
-        metrics.count_group(GroupCounts { series: [(labels, (7, 1e9))].into(), ..GroupCounts::default() });
+        let mut new = Vec::new();
+        let labels = admission.labels(Level::Error, ErrorCode::Code(code), &account, &mut new);
+        admission.admit(new);
+        let gain = SeriesGain { labels, events: 7, newest: 1e9 };
+        metrics.count(Gains { series: vec![gain], ..Gains::default() }, admission.len());
     }
     let bare = best(|| TextEncoder::new().encode_to_string(&registry.gather()).expect("encodes").len());
     let ours = best(|| metrics.render(Viewer::Anyone, &metrics.durable_counters().1).len());
     Cost { ours, bare }
 }
 
-fn metrics(codes: u32) -> Metrics {
+fn metrics(codes: u32) -> (Metrics, Admission) {
     let settings = Settings { error_codes_max: codes as usize, ..Settings::default() };
     Metrics::new(&settings, &[], false, Restored::default())
 }

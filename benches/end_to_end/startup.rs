@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use twilio_debugger_exporter::account::KeyName;
 use twilio_debugger_exporter::event::DebuggerEvent;
+use twilio_debugger_exporter::intake::{Arrival, Intake, Origin, Receipt};
 use twilio_debugger_exporter::metrics::{self, Metrics};
-use twilio_debugger_exporter::store::{self, Arrival, Receipt};
+use twilio_debugger_exporter::store;
 
 use crate::server::Server;
 
@@ -49,10 +50,10 @@ fn fill(dir: &Path) {
     let settings = store::Settings { dir: dir.join("data"), bytes_max: 8 << 30, ..store::Settings::default() };
     let mut opened = store::open(&settings).expect("an empty folder");
     let restored = std::mem::take(&mut opened.restored);
-    let metrics = Arc::new(Metrics::new(&metrics::Settings::default(), &[], false, restored));
+    let (metrics, admission) = Metrics::new(&metrics::Settings::default(), &[], false, restored);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let (store, _backlog, writer) = opened.start(metrics, settings.clone(), false);
+        let (store, _backlog, writer) = opened.start(Arc::new(metrics), admission, settings.clone(), false);
         let stored = (0..AT_ONCE).map(|task| {
             let store = store.clone();
             tokio::spawn(async move {
@@ -60,8 +61,9 @@ fn fill(dir: &Path) {
                     let key = KeyName { account_sid: "AC1".to_owned().try_into().expect("valid"), position: 0 };
                     let mut mac = [0; 20];
                     mac[..8].copy_from_slice(&number.to_le_bytes());
-                    let receipt = store.accept(Arrival::Event(Box::new(event(number))), mac, key).await;
-                    assert_eq!(receipt, Ok(Receipt::Stored));
+                    let arrivals = vec![Arrival::Event(Box::new(event(number)))];
+                    let receipts = store.accept(Intake { arrivals, origin: Origin::Form { mac, key } }).await;
+                    assert_eq!(receipts, Ok(vec![Receipt::Stored]));
                 }
             })
         });

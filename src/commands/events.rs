@@ -169,6 +169,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::{Entry, write_entry};
+    use crate::event::Source;
     use crate::quarantine::{QuarantineReason, Quarantined};
     use crate::store::{ListedQuarantine, StoredEvent};
 
@@ -190,6 +191,7 @@ mod tests {
         assert_eq!(event["payload"]["a"][0], 1);
         let entry = Quarantined {
             reason: QuarantineReason::BadPayload,
+            source: Source::Webhook,
             detail: "Payload is no JSON".into(),
             sid: None,
             at: Timestamp::UNIX_EPOCH,

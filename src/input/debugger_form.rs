@@ -18,6 +18,7 @@ use self::payload::{InvalidPayload, Payload};
 use super::form::Form;
 use super::signature::Verified;
 use crate::event::{DebuggerEvent, Source, TraceContext};
+use crate::intake::{Arrival, Intake, Origin};
 use crate::level::Level;
 use crate::quarantine::{CONTENT_BYTES_MAX, QuarantineReason, Quarantined};
 use crate::redact::{Masks, Redaction, mask, redact_json};
@@ -29,24 +30,39 @@ const LEVEL_BYTES_MAX: usize = 16;
 /// The most bytes of a field's name that quarantine keeps.
 const NAME_BYTES_MAX: usize = 128;
 
-/// Reads the event that `verified` carries.
+/// What `verified` brings: one event, or one entry of the quarantine.
 ///
 /// `request_trace` is the trace of our own request, used where the event brings none.
-///
-/// # Errors
-///
-/// A [`Quarantined`] entry to store instead, for fields that are no Debugging Event.
-pub fn read(
+#[must_use]
+pub fn intake(
     verified: &Verified,
     redaction: Redaction,
     received_at: Timestamp,
     request_trace: Option<TraceContext>,
+) -> Intake {
+    let arrival = match read(verified.form(), redaction, received_at, request_trace) {
+        Ok(event) => Arrival::Event(Box::new(event)),
+        Err(entry) => Arrival::Quarantined(entry),
+    };
+    Intake { arrivals: vec![arrival], origin: Origin::Form { mac: verified.mac(), key: verified.key().clone() } }
+}
+
+/// Reads the event that signed fields carry.
+///
+/// # Errors
+///
+/// A [`Quarantined`] entry to store instead, for fields that are no Debugging Event.
+fn read(
+    form: &Form,
+    redaction: Redaction,
+    received_at: Timestamp,
+    request_trace: Option<TraceContext>,
 ) -> Result<DebuggerEvent, Box<Quarantined>> {
-    let form = verified.form();
     event_of(form, redaction, received_at, request_trace).map_err(|fault| {
         Box::new(Quarantined {
             reason: fault.reason,
             detail: fault.detail,
+            source: Source::Webhook,
             sid: form.values("Sid").next().map(|sid| cut(&String::from_utf8_lossy(sid), 64).to_owned()),
             at: received_at,
             content: content_of(form, redaction),

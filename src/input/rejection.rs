@@ -5,9 +5,9 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::signature::Refusal;
+use crate::intake::AcceptError;
 use crate::listener::CHALLENGE;
 use crate::metrics::RejectionReason;
-use crate::store::AcceptError;
 
 /// A reason to refuse a request: one status and one value of the `reason` label, so that what the sender is told and what is
 /// counted cannot drift apart. The text is for our log; the sender gets the status, and a body that says nothing else.
@@ -64,10 +64,10 @@ impl Rejection {
         }
     }
 
-    /// What is counted; none for a request that the store counts as what it becomes.
+    /// What is counted.
     #[must_use]
-    pub fn reason(&self) -> Option<RejectionReason> {
-        Some(match self {
+    pub fn reason(&self) -> RejectionReason {
+        match self {
             Self::NotFound => RejectionReason::NotFound,
             Self::Method => RejectionReason::Method,
             Self::ContentType | Self::ContentEncoding => RejectionReason::ContentType,
@@ -79,10 +79,9 @@ impl Rejection {
             Self::Unbelieved(Refusal::BadSignature) => RejectionReason::BadSignature,
             Self::NotStored(AcceptError::Full | AcceptError::QueueFull) => RejectionReason::StoreFull,
             Self::NotStored(AcceptError::Failed) => RejectionReason::StoreFailed,
-            Self::NotStored(AcceptError::Timeout) => RejectionReason::Timeout,
-            Self::NotStored(AcceptError::Late) => return None,
+            Self::NotStored(AcceptError::Timeout | AcceptError::Late) => RejectionReason::Timeout,
             Self::ShuttingDown => RejectionReason::ShuttingDown,
-        })
+        }
     }
 
     /// What an operator can do about requests refused for this reason.
@@ -110,7 +109,9 @@ impl Rejection {
             RejectionReason::StoreFull => "Raise store.bytes_max, free the disk, or bring the log endpoint back.",
             RejectionReason::StoreFailed => "Look at the disk: a write or a sync failed.",
             RejectionReason::ShuttingDown => "Normal during a restart.",
-            RejectionReason::Timeout => "The disk takes seconds to sync: use a faster one.",
+            RejectionReason::Timeout => {
+                "The disk takes seconds to sync, or another program has locked the store: use a faster disk, end the program."
+            }
         }
     }
 }

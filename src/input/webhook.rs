@@ -22,7 +22,7 @@ use super::delivery::Delivery;
 use super::framing::{self, SIGNATURE_HEADER};
 use super::rejection::Rejection;
 use super::rejections::Rejections;
-use super::signature::{Refusal, Verified, Verifier};
+use super::signature::{Refusal, Verifier};
 use super::{debugger_form, doctor};
 use crate::account::Account;
 use crate::listener::{Answers, BasicAuth, Malformed, ServerTls};
@@ -30,7 +30,7 @@ use crate::log::current_trace;
 use crate::metrics::{Metrics, RejectionReason};
 use crate::public_url::PublicUrl;
 use crate::redact::Redaction;
-use crate::store::{AcceptError, Arrival, Pressure, Store};
+use crate::store::Store;
 
 /// How long a client may take for a request's body.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -136,8 +136,8 @@ impl Receiver {
     /// Counts a request that hyper has answered by itself.
     pub fn count_malformed(metrics: &Metrics, malformed: Malformed) {
         match malformed {
-            Malformed::Syntax => metrics.refused(400, RejectionReason::Framing),
-            Malformed::HeaderTooLarge => metrics.refused(431, RejectionReason::TooLarge),
+            Malformed::Syntax => metrics.answered("400", Some(RejectionReason::Framing)),
+            Malformed::HeaderTooLarge => metrics.answered("431", Some(RejectionReason::TooLarge)),
         }
     }
 }
@@ -162,11 +162,12 @@ async fn receive(receiver: &Arc<Receiver>, request: Request<Incoming>, peer: Soc
     let families = receiver.metrics.families();
     let started = Instant::now();
     let under_way = UnderWay::new(&families.requests_in_flight);
-    let answer = match receiver.take(request, peer).await {
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(rejection) => rejection.into_response(),
+    let (answer, reason) = match receiver.take(request, peer).await {
+        Ok(()) => (StatusCode::NO_CONTENT.into_response(), None),
+        Err(rejection) => (rejection.clone().into_response(), Some(rejection.reason())),
     };
     drop(under_way);
+    receiver.metrics.answered(answer.status().as_str(), reason);
     tracing::Span::current().record("http.response.status_code", answer.status().as_u16());
     families.request_duration.observe(started.elapsed().as_secs_f64());
     answer
@@ -193,29 +194,36 @@ impl Receiver {
     async fn take(self: &Arc<Self>, request: Request<Incoming>, peer: SocketAddr) -> Result<(), Rejection> {
         let rules = self.rules.load_full();
         let (head, body) = request.into_parts();
-        let mut delivery = None;
-        let result = self.stages(&rules, &head, body, &mut delivery).await;
-        if let Err(rejection) = &result {
-            self.note(rules, head.headers.get(header::HOST), delivery, rejection, peer);
+        let host = head.headers.get(header::HOST);
+        let delivery = match self.frame(&rules, &head, body).await {
+            Ok(delivery) => delivery,
+            Err(rejection) => {
+                self.note(rules, host, None, &rejection, peer);
+                return Err(rejection);
+            }
+        };
+        let kept = self.keep(&rules, &delivery).await;
+        if let Err(rejection) = &kept {
+            self.note(rules, host, Some(delivery), rejection, peer);
         }
-        result
+        kept
     }
 
-    async fn stages(
-        &self,
-        rules: &Rules,
-        head: &Parts,
-        body: Incoming,
-        delivery: &mut Option<Delivery>,
-    ) -> Result<(), Rejection> {
-        framing::check(head, |path| rules.verifier.has_path(path), rules.body_bytes_max)?;
-        rules.check_user(&head.headers).await?;
+    /// What anyone can send: asked for from the cheapest to the dearest, so that a stranger costs little.
+    async fn frame(&self, rules: &Rules, head: &Parts, body: Incoming) -> Result<Delivery, Rejection> {
+        let bytes_max = rules.body_bytes_max;
+        framing::check(head, |path| rules.verifier.has_path(path), bytes_max)?;
         framing::check_signed(&head.headers)?;
+        rules.check_user(&head.headers).await?;
         self.check_open()?;
-        let delivery = delivery.insert(read(head, body, rules.body_bytes_max).await?);
+        read(head, body, bytes_max).await
+    }
+
+    /// What only the holder of a token can send.
+    async fn keep(&self, rules: &Rules, delivery: &Delivery) -> Result<(), Rejection> {
         let verified = rules.verifier.verify(delivery)?;
-        let arrival = self.arrival_of(&verified, rules.redaction);
-        self.store.accept(arrival, verified.mac(), verified.key().clone()).await?;
+        let intake = debugger_form::intake(&verified, rules.redaction, Timestamp::now(), current_trace());
+        self.store.accept(intake).await?;
         Ok(())
     }
 
@@ -224,25 +232,10 @@ impl Receiver {
         if self.is_draining() {
             return Err(Rejection::ShuttingDown);
         }
-        match self.store.pressure() {
-            Pressure::Full => Err(AcceptError::Full.into()),
-            Pressure::Normal | Pressure::High => Ok(()),
-        }
+        Ok(self.store.check_room()?)
     }
 
-    fn arrival_of(&self, verified: &Verified, redaction: Redaction) -> Arrival {
-        match debugger_form::read(verified, redaction, Timestamp::now(), current_trace()) {
-            Ok(mut event) => {
-                if self.store.pressure() != Pressure::Normal {
-                    event.trim();
-                }
-                Arrival::Event(Box::new(event))
-            }
-            Err(entry) => Arrival::Quarantined(entry),
-        }
-    }
-
-    /// Counts a refusal, and logs it if it is its turn.
+    /// Remembers a refusal for the landing page, and logs it if it is its turn.
     fn note(
         self: &Arc<Self>,
         rules: Arc<Rules>,
@@ -251,11 +244,7 @@ impl Receiver {
         rejection: &Rejection,
         peer: SocketAddr,
     ) {
-        let Some(reason) = rejection.reason() else {
-            return;
-        };
-        self.metrics.refused(rejection.status().as_u16(), reason);
-        let Some(turn) = self.rejections.note(reason, peer.ip()) else {
+        let Some(turn) = self.rejections.note(rejection.reason(), peer.ip()) else {
             return;
         };
         let unexplained = matches!(rejection, Rejection::Unbelieved(Refusal::BadSignature | Refusal::UnknownAccount));

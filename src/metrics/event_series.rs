@@ -12,29 +12,17 @@
 //! it sees true values. Or it is the old Prometheus and we have just started: then what was born in this process, or before it
 //! without ever having been shown, still starts at 0.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::IpAddr;
 
+use super::admission::Admission;
+use super::series_labels::SeriesLabels;
 use crate::error_code::ErrorCode;
 use crate::level::Level;
 use crate::sid::AccountSid;
 
 /// The most scrapers that are told apart; the one silent for longest is forgotten first.
 pub const SCRAPERS_MAX: usize = 64;
-
-/// What stands for every code beyond the limit.
-const OVERFLOW: &str = "overflow";
-
-/// The labels of one series.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SeriesLabels {
-    /// `level`.
-    pub level: Level,
-    /// `error_code`: a code, `none`, `invalid` or `overflow`.
-    pub error_code: String,
-    /// `account_sid`; empty when that label is off.
-    pub account_sid: String,
-}
 
 /// One series as the store keeps it.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,9 +52,6 @@ pub struct Sample<'a> {
 #[derive(Debug)]
 pub struct EventSeries {
     series: HashMap<SeriesLabels, Series>,
-    admitted: HashSet<(String, String)>,
-    admitted_max: usize,
-    account_label: bool,
     scrapers: HashMap<IpAddr, u64>,
     clock: u64,
 }
@@ -95,24 +80,16 @@ pub enum Viewer {
 }
 
 impl EventSeries {
-    /// Starts from what the store kept. `admitted_max` bounds the distinct codes (with `account_label`: the distinct pairs of
-    /// code and account).
+    /// Starts from what the store kept, and admits the codes of that.
     #[must_use]
-    pub fn new(stored: Vec<StoredSeries>, admitted_max: usize, account_label: bool) -> Self {
-        let mut table = Self {
-            series: HashMap::new(),
-            admitted: HashSet::new(),
-            admitted_max,
-            account_label,
-            scrapers: HashMap::new(),
-            clock: 0,
-        };
+    pub fn new(stored: Vec<StoredSeries>, admission: &mut Admission) -> Self {
+        let mut table = Self { series: HashMap::new(), scrapers: HashMap::new(), clock: 0 };
         for StoredSeries { mut labels, count, last_event, shown } in stored {
-            if !account_label {
+            if !admission.has_account_label() {
                 // The label was on once: its series become one again, here as in every later start.
                 labels.account_sid.clear();
             }
-            table.admit(&labels.error_code, &labels.account_sid);
+            admission.admit_stored(&labels);
             let series =
                 table.series.entry(labels).or_insert(Series { count: 0, last_event: None, born: 0, shown: false });
             series.count += count;
@@ -123,24 +100,13 @@ impl EventSeries {
     }
 
     /// Creates the series of a configured code at 0, unless the store has brought it.
-    pub fn create(&mut self, code: ErrorCode, account: &AccountSid) {
+    pub fn create(&mut self, code: ErrorCode, account: &AccountSid, admission: &mut Admission) {
         for level in [Level::Error, Level::Warning] {
-            let (labels, _) = self.labels(level, code, account);
+            let mut new = Vec::new();
+            let labels = admission.labels(level, code, account, &mut new);
+            admission.admit(new);
             self.series_of(labels);
         }
-    }
-
-    /// The labels under which an event is counted, and whether they are the overflow's.
-    ///
-    /// Call it before the event is stored and [`Self::count`] after: the labels are stored with the count.
-    pub fn labels(&mut self, level: Level, code: ErrorCode, account: &AccountSid) -> (SeriesLabels, bool) {
-        let error_code = code.to_string();
-        let account_sid = if self.account_label { account.to_string() } else { String::new() };
-        if self.admit(&error_code, &account_sid) {
-            return (SeriesLabels { level, error_code, account_sid }, false);
-        }
-        let account_sid = if self.account_label { OVERFLOW.to_owned() } else { String::new() };
-        (SeriesLabels { level, error_code: OVERFLOW.to_owned(), account_sid }, true)
     }
 
     /// Counts `events` that are on disk, the newest of which happened at `last_event` (seconds since 1970).
@@ -148,12 +114,6 @@ impl EventSeries {
         let series = self.series_of(labels);
         series.count += events;
         series.last_event = Some(series.last_event.map_or(last_event, |known| known.max(last_event)));
-    }
-
-    /// How many distinct codes (or pairs of code and account) are in use.
-    #[must_use]
-    pub fn admitted(&self) -> usize {
-        self.admitted.len()
     }
 
     /// The series whose true value `viewer` would be shown now although no scraper has ever been: the store must know
@@ -219,16 +179,6 @@ impl EventSeries {
             *clock += 1;
             Series { count: 0, last_event: None, born: *clock, shown: false }
         })
-    }
-
-    /// Whether a code (with its account) has a series of its own; the set only grows, so that no series ever moves.
-    fn admit(&mut self, error_code: &str, account_sid: &str) -> bool {
-        let reserved = matches!(error_code, "none" | "invalid" | OVERFLOW);
-        if (reserved && account_sid.is_empty()) || error_code == OVERFLOW {
-            return true;
-        }
-        let pair = (error_code.to_owned(), account_sid.to_owned());
-        self.admitted.contains(&pair) || (self.admitted.len() < self.admitted_max && self.admitted.insert(pair))
     }
 }
 

@@ -3,7 +3,8 @@
 use prometheus::TextEncoder;
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 
-use super::event_series::{Sample, SeriesLabels};
+use super::event_series::Sample;
+use super::series_labels::SeriesLabels;
 
 /// The two families of events by code, as one viewer is shown them; none of a family without a series.
 pub(super) fn event_families(samples: &[Sample<'_>], account_label: bool) -> Vec<MetricFamily> {

@@ -2,43 +2,39 @@
 //!
 //! The README's table is checked against a live scrape, so a metric added here must be added there.
 
-use prometheus::core::Collector;
+use prometheus::core::{AtomicU64, Collector, GenericGauge};
 use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::{MetricFamily, MetricType};
-use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
-use super::CounterRow;
+use super::durable::{CounterRow, DurableCounter};
 use super::labels::{OtlpFailure, RejectionReason, STATUS_CODES};
 use crate::event::Source;
 use crate::level::Level;
 use crate::quarantine::QuarantineReason;
 
+/// A gauge of what cannot be negative.
+type UIntGauge = GenericGauge<AtomicU64>;
+
 /// Every family but the two of events by code.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "each is documented by its help text below")]
 pub struct Families {
-    pub accepted: IntCounterVec,
-    pub requests: IntCounterVec,
-    pub rejected: IntCounterVec,
-    pub duplicates: IntCounterVec,
-    pub quarantined: IntCounterVec,
-    pub signing_key_used: IntCounterVec,
-    pub series_overflow: IntCounter,
-    pub otlp_records: IntCounter,
-    pub otlp_failures: IntCounterVec,
     pub event_delay: Histogram,
     pub request_duration: Histogram,
     pub requests_in_flight: IntGauge,
-    pub series: IntGauge,
-    pub series_limit: IntGauge,
-    pub store_events: IntGauge,
-    pub store_bytes: IntGauge,
-    pub store_bytes_max: IntGauge,
+    pub series: UIntGauge,
+    pub series_limit: UIntGauge,
+    pub store_events: UIntGauge,
+    pub store_bytes: UIntGauge,
+    pub store_bytes_max: UIntGauge,
     pub store_oldest_event: Gauge,
     pub otlp_last_success: Gauge,
     pub otlp_up: IntGauge,
     pub reload_successful: IntGauge,
     pub reload_success_time: Gauge,
+    /// In the order of [`DurableCounter::ALL`].
+    durable: Vec<IntCounterVec>,
     fleeting: Registry,
 }
 
@@ -52,45 +48,17 @@ impl Families {
     /// Creates every family; those of log export's state only when `otlp_configured`.
     pub(super) fn new(otlp_configured: bool) -> Self {
         let exporter = |name: &str| format!("twilio_debugger_exporter_{name}");
-        let counter = |name: &str, help: &str| IntCounter::new(exporter(name), help).expect("a constant, valid name");
-        let counters = |name: String, help: &str, labels: &[&str]| {
-            IntCounterVec::new(Opts::new(name, help), labels).expect("constant, valid names")
+        let counters = |counter: DurableCounter| {
+            IntCounterVec::new(Opts::new(counter.name(), counter.help()), counter.label_names())
+                .expect("constant, valid names")
         };
         let gauge = |name: &str, help: &str| IntGauge::new(exporter(name), help).expect("a constant, valid name");
+        let size = |name: &str, help: &str| UIntGauge::new(exporter(name), help).expect("a constant, valid name");
         let time = |name: &str, help: &str| Gauge::new(exporter(name), help).expect("a constant, valid name");
         let histogram = |name: String, help: &str, buckets: &[f64]| {
             Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec())).expect("constant buckets")
         };
         let families = Self {
-            accepted: counters(
-                "twilio_debugger_accepted_events_total".into(),
-                "Debugging Events stored for the first time, by input.",
-                &["level", "source"],
-            ),
-            requests: counters(exporter("requests_total"), "Requests to the webhook listener, by status.", &["code"]),
-            rejected: counters(exporter("rejected_total"), "Requests refused, by reason.", &["reason"]),
-            duplicates: counters(
-                exporter("duplicates_total"),
-                "Deliveries of an event that was stored before, by input.",
-                &["source"],
-            ),
-            quarantined: counters(
-                exporter("quarantined_total"),
-                "Entries put into quarantine, by reason; otlp_rejected ones had been accepted before.",
-                &["reason"],
-            ),
-            signing_key_used: counters(
-                exporter("signing_key_used_total"),
-                "Deliveries whose signature a key has matched, by account and place in the configuration.",
-                &["account_sid", "key"],
-            ),
-            series_overflow: counter("series_overflow_total", "Events counted under error_code=\"overflow\"."),
-            otlp_records: counter("otlp_records_total", "Log records that the OTLP endpoint has taken."),
-            otlp_failures: counters(
-                exporter("otlp_failures_total"),
-                "Failed OTLP requests, by class; for partial_success, records that the endpoint says it dropped.",
-                &["class"],
-            ),
             event_delay: histogram(
                 "twilio_debugger_event_delay_seconds".into(),
                 "Time from Twilio's Timestamp of an event to its receipt.",
@@ -102,11 +70,11 @@ impl Families {
                 &DURATION_BUCKETS,
             ),
             requests_in_flight: gauge("requests_in_flight", "Requests to the webhook listener being answered."),
-            series: gauge("series", "Distinct error_code values in use, with account_label pairs of code and account."),
-            series_limit: gauge("series_limit", "The most distinct values, metrics.error_codes_max."),
-            store_events: gauge("store_events", "Events in the store, delivered ones included."),
-            store_bytes: gauge("store_bytes", "Bytes the store uses."),
-            store_bytes_max: gauge("store_bytes_max", "The most bytes the store may use, store.bytes_max."),
+            series: size("series", "Distinct error_code values in use, with account_label pairs of code and account."),
+            series_limit: size("series_limit", "The most distinct values, metrics.error_codes_max."),
+            store_events: size("store_events", "Events in the store, delivered ones included."),
+            store_bytes: size("store_bytes", "Bytes the store uses."),
+            store_bytes_max: size("store_bytes_max", "The most bytes the store may use, store.bytes_max."),
             store_oldest_event: time(
                 "store_oldest_event_timestamp_seconds",
                 "Time of receipt of the oldest event in the store; absent when there is none.",
@@ -121,6 +89,7 @@ impl Families {
                 "config_last_reload_success_timestamp_seconds",
                 "Time of the last successful configuration load.",
             ),
+            durable: DurableCounter::ALL.iter().copied().map(counters).collect(),
             fleeting: Registry::new(),
         };
         families.create_known_series();
@@ -128,25 +97,14 @@ impl Families {
         families
     }
 
-    /// The counters that survive a restart.
-    pub(super) fn durable(&self) -> impl Iterator<Item = &dyn Collector> {
-        let (vectors, plain) = self.durable_counters();
-        let vectors = vectors.into_iter().map(|vector| vector as &dyn Collector);
-        vectors.chain(plain.into_iter().map(|counter| counter as &dyn Collector))
+    /// A family of counters that survives a restart.
+    pub(super) fn counter(&self, counter: DurableCounter) -> &IntCounterVec {
+        &self.durable[counter as usize]
     }
 
-    /// The one list of them: those with labels, and those without.
-    fn durable_counters(&self) -> ([&IntCounterVec; 7], [&IntCounter; 2]) {
-        let vectors = [
-            &self.accepted,
-            &self.requests,
-            &self.rejected,
-            &self.duplicates,
-            &self.quarantined,
-            &self.signing_key_used,
-            &self.otlp_failures,
-        ];
-        (vectors, [&self.series_overflow, &self.otlp_records])
+    /// All of them.
+    pub(super) fn durable(&self) -> impl Iterator<Item = &IntCounterVec> {
+        self.durable.iter()
     }
 
     /// Everything that starts anew with the process.
@@ -159,42 +117,45 @@ impl Families {
         self.fleeting.gather().into_iter().filter(has_come).collect()
     }
 
-    /// Sets the durable counters to what the store kept; a row that fits none of them is of another version and is left.
-    pub(super) fn restore(&self, rows: &[CounterRow]) {
-        let (vectors, plain) = self.durable_counters();
-        let name_of = |collector: &dyn Collector| collector.desc()[0].fq_name.clone();
-        for row in rows {
-            let labels: Vec<_> = row.labels.split('\n').collect();
-            for vector in vectors.into_iter().filter(|vector| name_of(*vector) == row.metric) {
-                if let Ok(counter) = vector.get_metric_with_label_values(&labels) {
-                    counter.inc_by(row.value);
-                }
-            }
-            for counter in plain.into_iter().filter(|counter| name_of(*counter) == row.metric) {
+    /// Adds to the counters that survive a restart, or sets new ones to what the store kept; gives the rows that fit no family.
+    pub(super) fn add<'a>(&self, rows: &'a [CounterRow]) -> Vec<&'a CounterRow> {
+        let counter_of = |row: &CounterRow| {
+            let counter = DurableCounter::ALL.iter().find(|counter| counter.name() == row.metric)?;
+            self.counter(*counter).get_metric_with_label_values(&row.label_values()).ok()
+        };
+        let misfit = |row: &&CounterRow| match counter_of(row) {
+            Some(counter) => {
                 counter.inc_by(row.value);
+                false
             }
-        }
+            None => true,
+        };
+        rows.iter().filter(misfit).collect()
     }
 
     fn create_known_series(&self) {
-        for source in Source::ALL {
-            self.duplicates.with_label_values(&[source.as_str()]);
+        let create = |counter, labels: &[&str]| drop(self.counter(counter).with_label_values(labels));
+        for source in Source::ALL.iter().map(|source| source.as_str()) {
+            create(DurableCounter::Received, &[source]);
+            create(DurableCounter::Duplicates, &[source]);
             for level in Level::ALL {
-                self.accepted.with_label_values(&[level.as_str(), source.as_str()]);
+                create(DurableCounter::Accepted, &[level.as_str(), source]);
+            }
+            for reason in QuarantineReason::ALL {
+                create(DurableCounter::Quarantined, &[reason.as_str(), source]);
             }
         }
         for code in STATUS_CODES {
-            self.requests.with_label_values(&[code.to_string()]);
+            create(DurableCounter::Requests, &[&code.to_string()]);
         }
         for reason in RejectionReason::ALL {
-            self.rejected.with_label_values(&[reason.as_str()]);
-        }
-        for reason in QuarantineReason::ALL {
-            self.quarantined.with_label_values(&[reason.as_str()]);
+            create(DurableCounter::Rejected, &[reason.as_str()]);
         }
         for class in OtlpFailure::ALL {
-            self.otlp_failures.with_label_values(&[class.as_str()]);
+            create(DurableCounter::OtlpFailures, &[class.as_str()]);
         }
+        create(DurableCounter::SeriesOverflow, &[]);
+        create(DurableCounter::OtlpRecords, &[]);
     }
 
     fn register_fleeting(&self, otlp_configured: bool) {
@@ -226,8 +187,7 @@ impl Families {
 pub(super) fn rows_of(family: &MetricFamily) -> impl Iterator<Item = CounterRow> {
     debug_assert_eq!(family.get_field_type(), MetricType::COUNTER);
     family.get_metric().iter().map(|metric| {
-        // The library sorts labels by name; the store keeps them in the order in which the family declares them, which is
-        // the same for every family here.
+        // Sorted by name, as the family declares them.
         let labels: Vec<_> = metric.get_label().iter().map(prometheus::proto::LabelPair::value).collect();
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count, exact up to 2^53")]
         let value = metric.get_counter().get_value() as u64;

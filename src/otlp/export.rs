@@ -12,6 +12,7 @@ mod batch;
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use tokio::sync::watch;
 
@@ -20,7 +21,7 @@ use self::batch::{Batch, split_by_bytes};
 use super::answer::{SendError, Verdict};
 use super::client::Client;
 use crate::metrics::OtlpFailure;
-use crate::store::{Settlement, StoreGone, StoredEvent};
+use crate::store::{PartialDelivery, Settlement, StoreGone, StoredEvent};
 
 /// How long an [`Exporter`] waits between two tries.
 #[derive(Debug, Clone, Copy)]
@@ -199,7 +200,12 @@ impl<'a, S: Settle> Exporter<'a, S> {
     async fn settle_delivered(&mut self, batch: &Batch, partial: Option<(u64, String)>) -> Result<(), Stopped> {
         let dropped = partial.as_ref().map_or(0, |(rejected, _)| *rejected);
         let delivered = (batch.len() as u64).saturating_sub(dropped);
-        let partial = partial.map(|(rejected, message)| (rejected, message, batch.sids()));
+        let partial = partial.map(|(rejected, message)| PartialDelivery {
+            at: Timestamp::now(),
+            rejected,
+            message,
+            sids: batch.sids(),
+        });
         let settlement = Settlement { through: batch.last_seq(), delivered, refused: Vec::new(), partial };
         Ok(self.settle.settle(settlement).await?)
     }

@@ -52,7 +52,7 @@ impl Settle for Replayed {
             tracing::warn!(sid = %stored.event.sid, detail, "the otlp endpoint refuses this record");
         }
         self.delivered += settlement.delivered;
-        self.refused += settlement.refused.len() as u64 + settlement.partial.map_or(0, |(rejected, ..)| rejected);
+        self.refused += settlement.refused.len() as u64 + settlement.partial.map_or(0, |partial| partial.rejected);
         Ok(())
     }
 

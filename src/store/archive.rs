@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
 
-use super::disk::FILE_NAME;
 use super::documents::Lines;
-use super::schema::{SCHEMA_VERSION, version_of};
+use super::schema::{FILE_NAME, SCHEMA_VERSION, version_of};
 use crate::event::DebuggerEvent;
 use crate::quarantine::Quarantined;
 

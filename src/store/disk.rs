@@ -1,29 +1,35 @@
-//! The files of the store: opened, locked, migrated, loaded; and every SQL statement that writes them.
+//! The files of the store: opened, locked, migrated, loaded, and committed to.
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use std::{fs, io};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, TransactionBehavior};
 
-use super::documents::Packed;
-use super::schema::{SCHEMA_VERSION, migrate, version_of};
-use super::seen::Seen;
+use super::fold::Numbers;
+use super::schema::{FILE_NAME, SCHEMA_VERSION, migrate, version_of};
+use super::seen::{Fingerprints, Seen};
+use super::statements::Statements;
+use super::wal::Wal;
 use super::{Opened, Settings};
 use crate::level::Level;
-use crate::metrics::event_series::{SeriesLabels, StoredSeries};
-use crate::metrics::{CounterRow, Restored};
-
-/// The file that holds everything.
-pub(super) const FILE_NAME: &str = "events.db";
+use crate::metrics::event_series::StoredSeries;
+use crate::metrics::{CounterRow, Restored, SeriesLabels};
 
 /// The file whose lock keeps a second writer out.
 const LOCK_NAME: &str = "exporter.lock";
 
 /// What one commit adds to the log besides the documents themselves: a page or two of each table it touches.
-pub(super) const COMMIT_BYTES: usize = 32 << 10;
+const COMMIT_BYTES: usize = 32 << 10;
+
+/// How long one try to write waits for another program that holds the write lock. Whoever can wait longer tries again.
+const LOCK_WAIT: Duration = Duration::from_millis(200);
+
+/// How long the start waits for it.
+const START_LOCK_WAIT: Duration = Duration::from_secs(5);
 
 /// SQLite's page cache, in KiB, as a negative number.
 const CACHE_KIB: i64 = -4096;
@@ -63,31 +69,40 @@ pub enum OpenError {
     },
 }
 
+/// A reason why a transaction was not committed; nothing of it is written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CommitError {
+    /// Another program holds the write lock: an operator's shell, a backup. It will let go of it.
+    #[error("another program has locked the store")]
+    Locked,
+    /// The disk is full.
+    #[error("the disk is full")]
+    Full,
+    /// A write or a sync failed, and what is on disk is for the next start to find out.
+    #[error("a write or a sync failed")]
+    Failed(#[source] rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for CommitError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked,
+            Some(ErrorCode::DiskFull) => Self::Full,
+            _ => Self::Failed(error),
+        }
+    }
+}
+
 /// The open store, of which there is one writer.
 #[derive(Debug)]
 pub(super) struct Disk {
-    pub(super) connection: Connection,
-    pub(super) seen: Seen,
-    /// How many arrivals are remembered, by the rows of table `seen_groups`.
-    pub(super) remembered: u64,
-    pub(super) state: State,
+    connection: Connection,
+    wal: Wal,
+    bytes: u64,
     /// Of a page; a store that an earlier version began has larger ones than a new one.
-    pub(super) page_bytes: u64,
-    /// What stands in the log, about.
-    pub(super) log_bytes: usize,
+    page_bytes: u64,
     path: PathBuf,
     _lock: File,
-}
-
-/// The one row of table `state`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct State {
-    /// Events in the store.
-    pub(super) events: u64,
-    /// The number of the last event ever stored.
-    pub(super) last_seq: u64,
-    /// The number of the last event that the collector has.
-    pub(super) cursor: u64,
 }
 
 impl Disk {
@@ -95,17 +110,51 @@ impl Disk {
         self.path.clone()
     }
 
-    pub(super) fn last_seq(&self) -> u64 {
-        self.state.last_seq
-    }
-
-    pub(super) fn cursor(&self) -> u64 {
-        self.state.cursor
+    /// Commits what `write` writes, and keeps the books: how much the store uses, and how far the log has grown.
+    ///
+    /// The write lock is taken at the beginning: a transaction that reads first is refused without any wait when somebody else has
+    /// written meanwhile. One that comes too late waits for [`LOCK_WAIT`]; who can wait longer comes again.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError`]; nothing is written.
+    pub(super) fn commit<T>(
+        &mut self,
+        write: impl FnOnce(&Statements<'_>) -> Result<T, CommitError>,
+    ) -> Result<T, CommitError> {
+        let changes = self.connection.total_changes();
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let statements = Statements::new(&transaction);
+        let outcome = write(&statements)?;
+        let written = statements.bytes();
+        // Asked in the transaction this costs no locks of its own.
+        let pages = pages_of(&transaction)?;
+        transaction.commit()?;
+        self.bytes = pages * self.page_bytes;
+        if self.connection.total_changes() > changes {
+            self.wal.grow(written + COMMIT_BYTES);
+        }
+        Ok(outcome)
     }
 
     /// Bytes of the pages in use.
-    pub(super) fn bytes(&self) -> rusqlite::Result<u64> {
-        Ok(pages_of(&self.connection)? * self.page_bytes)
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Carries the log over if it has grown enough for that.
+    pub(super) fn checkpoint_if_due(&mut self) -> rusqlite::Result<()> {
+        self.wal.checkpoint_if_due(&self.connection)
+    }
+
+    /// Carries all of the log over.
+    pub(super) fn checkpoint(&mut self) -> rusqlite::Result<()> {
+        self.wal.checkpoint(&self.connection)
+    }
+
+    /// Whether a write or a sync has failed beside the writer.
+    pub(super) fn has_failed(&self) -> bool {
+        self.wal.has_failed()
     }
 
     /// When the oldest event arrived.
@@ -143,9 +192,10 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, OpenError> {
 }
 
 fn opened(connection: Connection, loaded: Loaded, path: PathBuf, lock: File, moved_aside: Option<PathBuf>) -> Opened {
-    let Loaded { seen, remembered, state, page_bytes, restored } = loaded;
-    let disk = Disk { connection, seen, remembered, state, page_bytes, log_bytes: 0, path, _lock: lock };
-    Opened { disk, restored, moved_aside }
+    let Loaded { seen, remembered, numbers, bytes, page_bytes, restored } = loaded;
+    let wal = Wal::start(path.clone());
+    let disk = Disk { connection, wal, bytes, page_bytes, path, _lock: lock };
+    Opened { disk, seen, remembered, numbers, restored, moved_aside }
 }
 
 /// Makes the directory and takes its lock. The kernel gives the lock back when the process ends, however it ends.
@@ -193,7 +243,8 @@ impl From<rusqlite::Error> for LoadError {
 struct Loaded {
     seen: Seen,
     remembered: u64,
-    state: State,
+    numbers: Numbers,
+    bytes: u64,
     page_bytes: u64,
     restored: Restored,
 }
@@ -211,6 +262,7 @@ fn load(path: &Path) -> Result<(Connection, Loaded), LoadError> {
         options.create_new(true).write(true).mode(0o600).open(path).map_err(LoadError::Io)?;
     }
     let mut connection = Connection::open(path)?;
+    connection.busy_timeout(START_LOCK_WAIT)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "cache_size", CACHE_KIB)?;
@@ -219,17 +271,19 @@ fn load(path: &Path) -> Result<(Connection, Loaded), LoadError> {
     connection.set_prepared_statement_cache_capacity(64);
     migrate(&mut connection)?;
     let loaded = load_rows(&connection)?;
+    connection.busy_timeout(LOCK_WAIT)?;
     Ok((connection, loaded))
 }
 
 fn load_rows(connection: &Connection) -> rusqlite::Result<Loaded> {
-    let state = connection.query_row("SELECT events, last_seq, cursor FROM state", [], |row| {
-        Ok(State { events: row.get(0)?, last_seq: row.get(1)?, cursor: row.get(2)? })
+    let numbers = connection.query_row("SELECT events, last_seq, cursor FROM state", [], |row| {
+        Ok(Numbers { events: row.get(0)?, last_seq: row.get(1)?, cursor: row.get(2)? })
     })?;
-    let page_bytes = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
-    let bytes: Option<i64> =
+    let page_bytes: u64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    let bytes = pages_of(connection)? * page_bytes;
+    let fingerprint_bytes: Option<i64> =
         connection.query_row("SELECT sum(length(fingerprints)) FROM seen_groups", [], |row| row.get(0))?;
-    let remembered = u64::try_from(bytes.unwrap_or(0)).unwrap_or(0) / 16;
+    let remembered = u64::try_from(fingerprint_bytes.unwrap_or(0)).unwrap_or(0) / Fingerprints::BYTES as u64;
     let mut seen = Seen::with_capacity(usize::try_from(remembered).unwrap_or(0));
     let mut statement = connection.prepare("SELECT fingerprints FROM seen_groups")?;
     let mut rows = statement.query([])?;
@@ -248,7 +302,7 @@ fn load_rows(connection: &Connection) -> rusqlite::Result<Loaded> {
     let counters = statement
         .query_map([], |row| Ok(CounterRow { metric: row.get(0)?, labels: row.get(1)?, value: row.get(2)? }))?
         .collect::<Result<_, _>>()?;
-    Ok(Loaded { seen, remembered, state, page_bytes, restored: Restored { series, counters } })
+    Ok(Loaded { seen, remembered, numbers, bytes, page_bytes, restored: Restored { series, counters } })
 }
 
 /// Renames the store and its log, so that a person can look at them and nothing is overwritten.
@@ -263,80 +317,4 @@ fn move_aside(path: &Path) -> io::Result<PathBuf> {
         }
     }
     Ok(aside)
-}
-
-/// The statements of one transaction, by what they keep.
-pub(super) struct Write<'a>(pub(super) &'a Transaction<'a>);
-
-impl Write<'_> {
-    /// The pages in use once this is committed. Asked here they cost no locks of their own.
-    pub(super) fn pages(&self) -> rusqlite::Result<u64> {
-        pages_of(self.0)
-    }
-
-    pub(super) fn events(&self, last_seq: u64, events: u64, at: Timestamp, documents: &Packed) -> rusqlite::Result<()> {
-        let mut statement = self.0.prepare_cached("INSERT INTO event_groups VALUES (?1, ?2, ?3, ?4)")?;
-        statement.execute(params![last_seq, events, at.as_millisecond(), documents.as_bytes()])?;
-        let mut statement = self.0.prepare_cached("UPDATE state SET events = events + ?1, last_seq = ?2")?;
-        statement.execute(params![events, last_seq]).map(drop)
-    }
-
-    pub(super) fn seen(&self, at: Timestamp, fingerprints: &[u8]) -> rusqlite::Result<()> {
-        let mut statement = self.0.prepare_cached("INSERT INTO seen_groups (at, fingerprints) VALUES (?1, ?2)")?;
-        statement.execute(params![at.as_millisecond(), fingerprints]).map(drop)
-    }
-
-    pub(super) fn count_series(&self, labels: &SeriesLabels, events: u64, last_event: f64) -> rusqlite::Result<()> {
-        let mut statement = self.0.prepare_cached(
-            "INSERT INTO series VALUES (?1, ?2, ?3, ?4, ?5, 0) ON CONFLICT DO UPDATE
-             SET count = count + excluded.count, last_event = max(coalesce(last_event, 0), excluded.last_event)",
-        )?;
-        let level = labels.level.as_str();
-        statement.execute(params![level, labels.error_code, labels.account_sid, events, last_event]).map(drop)
-    }
-
-    /// A series may be shown before it has counted anything: then its row begins here.
-    pub(super) fn mark_shown(&self, labels: &SeriesLabels) -> rusqlite::Result<()> {
-        let mut statement = self
-            .0
-            .prepare_cached("INSERT INTO series VALUES (?1, ?2, ?3, 0, NULL, 1) ON CONFLICT DO UPDATE SET shown = 1")?;
-        statement.execute(params![labels.level.as_str(), labels.error_code, labels.account_sid]).map(drop)
-    }
-
-    pub(super) fn add_to_counter(&self, metric: &str, labels: &str, count: u64) -> rusqlite::Result<()> {
-        let mut statement = self.0.prepare_cached(
-            "INSERT INTO counters VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = value + excluded.value",
-        )?;
-        statement.execute(params![metric, labels, count]).map(drop)
-    }
-
-    pub(super) fn set_counter(&self, row: &CounterRow) -> rusqlite::Result<()> {
-        let mut statement = self.0.prepare_cached(
-            "INSERT INTO counters VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET value = excluded.value",
-        )?;
-        statement.execute(params![row.metric, row.labels, row.value]).map(drop)
-    }
-
-    pub(super) fn quarantine(&self, at: Timestamp, document: &str) -> rusqlite::Result<()> {
-        let mut statement = self.0.prepare_cached("INSERT INTO quarantine (at, document) VALUES (?1, ?2)")?;
-        statement.execute(params![at.as_millisecond(), document]).map(drop)
-    }
-
-    pub(super) fn cursor(&self, cursor: u64) -> rusqlite::Result<()> {
-        let mut statement = self.0.prepare_cached("UPDATE state SET cursor = ?1")?;
-        statement.execute(params![cursor]).map(drop)
-    }
-
-    pub(super) fn partial_delivery(
-        &self,
-        at: Timestamp,
-        rejected: u64,
-        message: &str,
-        sids: &str,
-    ) -> rusqlite::Result<()> {
-        let mut statement = self
-            .0
-            .prepare_cached("INSERT INTO partial_deliveries (at, rejected, message, sids) VALUES (?1, ?2, ?3, ?4)")?;
-        statement.execute(params![at.as_millisecond(), rejected, message, sids]).map(drop)
-    }
 }

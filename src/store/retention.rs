@@ -3,18 +3,15 @@
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::OptionalExtension as _;
 
 use super::Settings;
-use super::disk::{COMMIT_BYTES, Disk};
+use super::disk::{CommitError, Disk};
+use super::fold::State;
 
 /// From here on new events are kept without their payload, and delivered ones make room for new ones.
 pub(super) fn high_mark(bytes_max: u64) -> u64 {
     bytes_max / 5 * 4
 }
-
-/// The most rows deleted in one transaction: what a request may have to wait behind.
-const ROWS_PER_STEP: u64 = 64;
 
 /// How long one round of it may take. Requests wait behind it, and what is left is done in the next one.
 const ROUND_TIME_MAX: Duration = Duration::from_millis(200);
@@ -28,18 +25,26 @@ pub(super) enum Room {
     More,
 }
 
-/// Deletes what is past its time: delivered events after `retention`, fingerprints and quarantine after the dedupe window.
-pub(super) fn apply(disk: &mut Disk, limits: &Settings, delivered_through: u64) -> rusqlite::Result<()> {
+/// Deletes what is past its time: delivered events after `retention`, fingerprints and quarantine after the dedupe window; and
+/// forgets the oldest fingerprints beyond the limit.
+pub(super) fn apply(
+    disk: &mut Disk,
+    state: &mut State,
+    limits: &Settings,
+    delivered_through: u64,
+) -> Result<(), CommitError> {
     let now = Timestamp::now();
     let end = Instant::now() + ROUND_TIME_MAX;
     let events_before = before(now, limits.retention);
     let seen_before = before(now, limits.dedupe_window);
     // In small steps, and more than one: sixty-four rows a round are fewer than a busy account makes.
     loop {
-        let mut deleted = delete_groups(disk, delivered_through, |received_at| received_at < events_before)?;
-        deleted += forget_while(disk, |_, at| at < seen_before)?;
-        deleted += delete_rows(disk, "quarantine", seen_before)?;
-        deleted += delete_rows(disk, "partial_deliveries", seen_before)?;
+        let mut deleted = delete_groups(disk, state, delivered_through, |received_at| received_at < events_before)?;
+        deleted += forget_before(disk, state, seen_before)?;
+        deleted += forget_beyond_limit(disk, state)?;
+        for table in ["quarantine", "partial_deliveries"] {
+            deleted += disk.commit(|statements| Ok(statements.delete_rows(table, seen_before)?))?;
+        }
         if deleted == 0 || Instant::now() > end {
             return Ok(());
         }
@@ -47,9 +52,14 @@ pub(super) fn apply(disk: &mut Disk, limits: &Settings, delivered_through: u64) 
 }
 
 /// Deletes the oldest delivered groups until the store is at most at `bytes_max`.
-pub(super) fn make_room(disk: &mut Disk, delivered_through: u64, bytes_max: u64) -> rusqlite::Result<Room> {
+pub(super) fn make_room(
+    disk: &mut Disk,
+    state: &mut State,
+    delivered_through: u64,
+    bytes_max: u64,
+) -> Result<Room, CommitError> {
     let end = Instant::now() + ROUND_TIME_MAX;
-    while delete_groups(disk, delivered_through, |_| true)? > 0 && disk.bytes()? > bytes_max {
+    while delete_groups(disk, state, delivered_through, |_| true)? > 0 && disk.bytes() > bytes_max {
         if Instant::now() > end {
             return Ok(Room::More);
         }
@@ -57,84 +67,33 @@ pub(super) fn make_room(disk: &mut Disk, delivered_through: u64, bytes_max: u64)
     Ok(Room::Made)
 }
 
-/// Forgets the oldest fingerprints until at most `events_max` are left.
-pub(super) fn forget_oldest(disk: &mut Disk, events_max: u64) -> rusqlite::Result<()> {
-    forget_while(disk, |remembered, _| remembered > events_max).map(drop)
+/// Deletes groups from the oldest on, as long as they are delivered and it `goes` by when it arrived; gives how many.
+fn delete_groups(
+    disk: &mut Disk,
+    state: &mut State,
+    through: u64,
+    goes: impl Fn(i64) -> bool,
+) -> Result<usize, CommitError> {
+    let (groups, events) = disk.commit(|statements| Ok(statements.delete_groups(through, goes)?))?;
+    state.numbers.events -= events;
+    Ok(groups)
 }
 
-/// Deletes groups from the oldest on, as long as they are delivered and `applies` to when they arrived; returns how many.
-fn delete_groups(disk: &mut Disk, through: u64, applies: impl Fn(i64) -> bool) -> rusqlite::Result<usize> {
-    let transaction = disk.connection.transaction()?;
-    let oldest = format!(
-        "SELECT last_seq, events, received_at FROM event_groups WHERE last_seq <= ?1 ORDER BY last_seq LIMIT {ROWS_PER_STEP}"
-    );
-    let mut groups = transaction
-        .prepare_cached(&oldest)?
-        .query_map([through], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?, row.get::<_, i64>(2)?)))?
-        .collect::<Result<Vec<_>, _>>()?;
-    let late = groups.iter().take_while(|(_, _, received_at)| applies(*received_at)).count();
-    groups.truncate(late);
-    let events: u64 = groups.iter().map(|(_, events, _)| events).sum();
-    for (last_seq, ..) in &groups {
-        transaction.prepare_cached("DELETE FROM event_groups WHERE last_seq = ?1")?.execute([last_seq])?;
-    }
-    if groups.is_empty() {
-        return Ok(0);
-    }
-    transaction.prepare_cached("UPDATE state SET events = events - ?1")?.execute([events])?;
-    transaction.commit()?;
-    disk.log_bytes += COMMIT_BYTES;
-    disk.state.events -= events;
-    Ok(groups.len())
+/// Forgets what was seen before a time; gives how many rows of it.
+fn forget_before(disk: &mut Disk, state: &mut State, before: i64) -> Result<usize, CommitError> {
+    let forgotten = disk.commit(|statements| Ok(statements.forget_while(|at, _| at < before)?))?;
+    state.forget(&forgotten);
+    Ok(forgotten.len())
 }
 
-/// Deletes rows of `table` from the oldest on that were written before a time; returns how many.
-///
-/// Never by that time alone: there is no index of it, and to look through a large table takes longer than requests should wait.
-fn delete_rows(disk: &mut Disk, table: &str, before: i64) -> rusqlite::Result<usize> {
-    let transaction = disk.connection.transaction()?;
-    let oldest = format!("SELECT id, at FROM {table} ORDER BY id LIMIT {ROWS_PER_STEP}");
-    let rows = transaction
-        .prepare_cached(&oldest)?
-        .query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?
-        .collect::<Result<Vec<_>, _>>()?;
-    let late = rows.iter().take_while(|(_, at)| *at < before).count();
-    let Some((last, _)) = rows[..late].last() else {
-        return Ok(0);
-    };
-    transaction.prepare_cached(&format!("DELETE FROM {table} WHERE id <= ?1"))?.execute([last])?;
-    transaction.commit()?;
-    disk.log_bytes += COMMIT_BYTES;
-    Ok(late)
-}
-
-/// Forgets fingerprints from the oldest on, as long as `applies` to how many are remembered and when the row was written; returns
-/// how many rows of them.
-fn forget_while(disk: &mut Disk, applies: impl Fn(u64, i64) -> bool) -> rusqlite::Result<usize> {
-    let mut forgotten = Vec::new();
-    let mut remembered = disk.remembered;
-    let transaction = disk.connection.transaction()?;
-    for _ in 0..ROWS_PER_STEP {
-        let oldest = transaction
-            .prepare_cached("SELECT id, at, fingerprints FROM seen_groups ORDER BY id LIMIT 1")?
-            .query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, Vec<u8>>(2)?)))
-            .optional()?;
-        let Some((id, _, fingerprints)) = oldest.filter(|(_, at, _)| applies(remembered, *at)) else {
-            break;
-        };
-        transaction.prepare_cached("DELETE FROM seen_groups WHERE id = ?1")?.execute([id])?;
-        remembered = remembered.saturating_sub(fingerprints.len() as u64 / 16);
-        forgotten.push(fingerprints);
-    }
-    if forgotten.is_empty() {
+/// Forgets the oldest beyond the limit, which may have become lower; gives how many rows of them.
+fn forget_beyond_limit(disk: &mut Disk, state: &mut State) -> Result<usize, CommitError> {
+    let beyond = state.remembered.saturating_sub(state.remembered_max);
+    if beyond == 0 {
         return Ok(0);
     }
-    transaction.commit()?;
-    disk.log_bytes += COMMIT_BYTES;
-    disk.remembered = remembered;
-    for row in &forgotten {
-        disk.seen.forget(row);
-    }
+    let forgotten = disk.commit(|statements| Ok(statements.forget_oldest(beyond)?))?;
+    state.forget(&forgotten);
     Ok(forgotten.len())
 }
 

@@ -1,12 +1,15 @@
 //! The tables, and how an older version becomes this one.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
+
+/// The file that holds everything.
+pub(super) const FILE_NAME: &str = "events.db";
 
 /// The version this program writes, in SQLite's `user_version`.
-pub const SCHEMA_VERSION: i64 = 3;
+pub const SCHEMA_VERSION: i64 = 4;
 
 /// Step `n` takes version `n` to `n + 1`; version 0 is an empty file.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     "
     -- One row a group of events that were synced together. `documents` is JSON, one event a line, since version 3 compressed; the
     -- first event's number is last_seq - events + 1.
@@ -66,6 +69,21 @@ const MIGRATIONS: [&str; 3] = [
     "DROP INDEX event_groups_by_time",
     // New groups are compressed, see documents.rs. Older ones stay as they are until they go.
     "",
+    // Events are counted by input. Until now there was one, whose requests carried one event each: nothing falls.
+    "
+    UPDATE counters SET labels = labels || char(10) || 'webhook'
+        WHERE metric = 'twilio_debugger_exporter_quarantined_total';
+    INSERT INTO counters
+        SELECT 'twilio_debugger_exporter_received_total', 'webhook', sum(value) FROM counters
+        WHERE metric IN ('twilio_debugger_accepted_events_total', 'twilio_debugger_exporter_duplicates_total')
+            OR (metric = 'twilio_debugger_exporter_quarantined_total' AND labels NOT LIKE 'otlp_rejected%')
+        HAVING count(*) > 0;
+    -- How far each polled feed has been read.
+    CREATE TABLE positions (
+        feed TEXT PRIMARY KEY,
+        read_through TEXT NOT NULL
+    ) WITHOUT ROWID;
+",
 ];
 
 /// The version a file has.
@@ -80,7 +98,7 @@ pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     if done >= MIGRATIONS.len() {
         return Ok(());
     }
-    let transaction = connection.transaction()?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for step in &MIGRATIONS[done..] {
         transaction.execute_batch(step)?;
     }

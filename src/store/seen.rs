@@ -7,9 +7,7 @@
 //! The set holds 64-bit fingerprints and not the ids, so that a million events fit into the memory bar (`make bench` shows the
 //! process with that many). Among a million, two different ids share a fingerprint with a chance of 1 in 37 million.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
-
+use nohash_hasher::IntSet;
 use sha2::{Digest, Sha256};
 
 use crate::account::Mac;
@@ -17,31 +15,54 @@ use crate::account::Mac;
 /// What is remembered of one arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fingerprints {
-    /// An event, by its Sid and its MAC.
-    Event { sid: u64, mac: u64 },
-    /// Something quarantined, by its MAC alone; its Sid proves nothing.
-    Quarantined { clean_mac: u64, mac: u64 },
+    /// An event, by its Sid, and by its MAC where one request is one event.
+    Event { sid: u64, mac: Option<u64> },
+    /// Something quarantined; its Sid proves nothing. By its MAC, which is known already where an event had it, or else by what stands
+    /// in quarantine of it.
+    Quarantined { clean_mac: Option<u64>, id: u64 },
 }
 
 impl Fingerprints {
-    pub(super) fn of_event(sid: &str, mac: &Mac) -> Self {
-        Self::Event { sid: fingerprint(b'S', sid.as_bytes()), mac: fingerprint(b'M', mac) }
+    /// What a row of table `seen_groups` has for each arrival.
+    pub(super) const BYTES: usize = 16;
+
+    pub(super) fn of_event(sid: &str, mac: Option<&Mac>) -> Self {
+        Self::Event { sid: fingerprint(b'S', sid.as_bytes()), mac: mac.map(|mac| fingerprint(b'M', mac)) }
     }
 
-    pub(super) fn of_quarantined(mac: &Mac) -> Self {
-        Self::Quarantined { clean_mac: fingerprint(b'M', mac), mac: fingerprint(b'Q', mac) }
+    pub(super) fn of_quarantined(mac: Option<&Mac>, content: impl FnOnce() -> String) -> Self {
+        match mac {
+            Some(mac) => Self::Quarantined { clean_mac: Some(fingerprint(b'M', mac)), id: fingerprint(b'Q', mac) },
+            None => Self::Quarantined { clean_mac: None, id: fingerprint(b'C', content().as_bytes()) },
+        }
     }
 
-    /// The 16 bytes that the store keeps; the first 8 are zero for something quarantined.
-    pub(super) fn to_bytes(self) -> [u8; 16] {
+    /// As the store keeps it: two numbers, of which the first is zero for something quarantined, and the second for an event that is
+    /// known by its Sid alone.
+    pub(super) fn to_bytes(self) -> [u8; Self::BYTES] {
         let (first, second) = match self {
-            Self::Event { sid, mac } => (sid, mac),
-            Self::Quarantined { mac, .. } => (0, mac),
+            Self::Event { sid, mac } => (sid, mac.unwrap_or(0)),
+            Self::Quarantined { id, .. } => (0, id),
         };
-        let mut bytes = [0; 16];
+        let mut bytes = [0; Self::BYTES];
         bytes[..8].copy_from_slice(&first.to_le_bytes());
         bytes[8..].copy_from_slice(&second.to_le_bytes());
         bytes
+    }
+
+    fn is_known(self, has_sid: impl Fn(u64) -> bool, has_mac: impl Fn(u64) -> bool) -> bool {
+        match self {
+            Self::Event { sid, mac } => has_sid(sid) || mac.is_some_and(has_mac),
+            Self::Quarantined { clean_mac, id } => clean_mac.is_some_and(&has_mac) || has_mac(id),
+        }
+    }
+
+    /// What is added to the two sets: of Sids, and of MACs and other ids.
+    fn to_remember(self) -> (Option<u64>, Option<u64>) {
+        match self {
+            Self::Event { sid, mac } => (Some(sid), mac),
+            Self::Quarantined { id, .. } => (None, Some(id)),
+        }
     }
 }
 
@@ -60,58 +81,79 @@ pub(super) struct Seen {
     macs: FingerprintSet,
 }
 
+/// Fingerprints of what is about to be remembered.
+#[derive(Debug, Default)]
+pub(super) struct Fresh {
+    sids: IntSet<u64>,
+    macs: IntSet<u64>,
+}
+
 impl Seen {
     pub(super) fn with_capacity(events: usize) -> Self {
         Self { sids: FingerprintSet::with_capacity(events), macs: FingerprintSet::with_capacity(events) }
     }
 
-    /// Remembers an arrival; false if it was known, and then nothing changes.
-    pub(super) fn insert(&mut self, fingerprints: Fingerprints) -> bool {
-        match fingerprints {
-            Fingerprints::Event { sid, mac } => {
-                if self.sids.contains(sid) || self.macs.contains(mac) {
-                    return false;
-                }
-                self.sids.insert(sid) && self.macs.insert(mac)
-            }
-            Fingerprints::Quarantined { clean_mac, mac } => !self.macs.contains(clean_mac) && self.macs.insert(mac),
+    /// Whether an arrival is known here.
+    pub(super) fn knows(&self, fingerprints: Fingerprints) -> bool {
+        fingerprints.is_known(|sid| self.sids.contains(sid), |mac| self.macs.contains(mac))
+    }
+
+    /// Whether an arrival is known neither here nor to `fresh`, to which it is added then.
+    pub(super) fn is_new(&self, fingerprints: Fingerprints, fresh: &mut Fresh) -> bool {
+        let has_sid = |sid| self.sids.contains(sid) || fresh.sids.contains(&sid);
+        let has_mac = |mac| self.macs.contains(mac) || fresh.macs.contains(&mac);
+        if fingerprints.is_known(has_sid, has_mac) {
+            return false;
         }
+        let (sid, mac) = fingerprints.to_remember();
+        fresh.sids.extend(sid);
+        fresh.macs.extend(mac);
+        true
+    }
+
+    /// Remembers an arrival.
+    pub(super) fn remember(&mut self, fingerprints: Fingerprints) {
+        let (sid, mac) = fingerprints.to_remember();
+        self.sids.extend(sid);
+        self.macs.extend(mac);
     }
 
     /// Adds a row that the store kept.
     pub(super) fn load(&mut self, row: &[u8]) {
-        for (first, second) in pairs_of(row) {
-            if first != 0 {
-                self.sids.insert(first);
-            }
-            self.macs.insert(second);
+        for (sid, mac) in pairs_of(row) {
+            self.sids.extend(sid);
+            self.macs.extend(mac);
         }
     }
 
-    /// Forgets a row that the store no longer keeps, or never got to keep.
+    /// Forgets a row that the store no longer keeps.
     pub(super) fn forget(&mut self, row: &[u8]) {
-        for (first, second) in pairs_of(row) {
-            self.sids.remove(first);
-            self.macs.remove(second);
+        for (sid, mac) in pairs_of(row) {
+            self.sids.remove(sid);
+            self.macs.remove(mac);
         }
     }
 }
 
-fn pairs_of(row: &[u8]) -> impl Iterator<Item = (u64, u64)> {
-    let number = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("chunks of 16 have two halves of 8"));
-    row.chunks_exact(16).map(move |pair| (number(&pair[..8]), number(&pair[8..])))
+/// How many arrivals a row remembers.
+pub(super) fn arrivals_of(row: &[u8]) -> u64 {
+    (row.len() / Fingerprints::BYTES) as u64
+}
+
+fn pairs_of(row: &[u8]) -> impl Iterator<Item = (Option<u64>, Option<u64>)> {
+    let number = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("two halves of 8 bytes"));
+    let numbers = row.chunks_exact(Fingerprints::BYTES).map(move |pair| (number(&pair[..8]), number(&pair[8..])));
+    numbers.map(|(first, second)| ((first != 0).then_some(first), (second != 0).then_some(second)))
 }
 
 /// In how many tables a set of fingerprints is kept. Tables have a power of two of places: with a million fingerprints in so many
 /// of them, two thirds of the places are taken.
 const TABLES: usize = 48;
 
-type Table = HashSet<u64, BuildHasherDefault<AlreadyHashed>>;
-
 /// A set in many tables. One that grows is copied, needs the room of both meanwhile, and every request waits for it: a small one
 /// is soon done.
 #[derive(Debug)]
-struct FingerprintSet([Table; TABLES]);
+struct FingerprintSet([IntSet<u64>; TABLES]);
 
 impl Default for FingerprintSet {
     fn default() -> Self {
@@ -139,16 +181,24 @@ impl FingerprintSet {
         table.insert(fingerprint)
     }
 
-    fn remove(&mut self, fingerprint: u64) {
-        self.0[table_of(fingerprint)].remove(&fingerprint);
+    fn extend(&mut self, fingerprint: Option<u64>) {
+        if let Some(fingerprint) = fingerprint {
+            self.insert(fingerprint);
+        }
+    }
+
+    fn remove(&mut self, fingerprint: Option<u64>) {
+        if let Some(fingerprint) = fingerprint {
+            self.0[table_of(fingerprint)].remove(&fingerprint);
+        }
     }
 }
 
 /// A table made anew has room for this part of it again, so that it is not made anew all the time.
 const SPARE_PART: usize = 8;
 
-fn table_for(fingerprints: usize) -> Table {
-    Table::with_capacity_and_hasher(fingerprints, BuildHasherDefault::default())
+fn table_for(fingerprints: usize) -> IntSet<u64> {
+    IntSet::with_capacity_and_hasher(fingerprints, nohash_hasher::BuildNoHashHasher::default())
 }
 
 /// By bits from the middle: a table looks at the first and the last ones.
@@ -156,63 +206,88 @@ fn table_of(fingerprint: u64) -> usize {
     (fingerprint >> 40) as usize % TABLES
 }
 
-/// A hasher for values that are hashes.
-#[derive(Debug, Default)]
-struct AlreadyHashed(u64);
-
-impl Hasher for AlreadyHashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 = value;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
-    use super::{FingerprintSet, Fingerprints, Seen};
+    use super::{FingerprintSet, Fingerprints, Fresh, Seen, arrivals_of};
 
     const MAC: [u8; 20] = [7; 20];
+
+    fn event(sid: &str, mac: &[u8; 20]) -> Fingerprints {
+        Fingerprints::of_event(sid, Some(mac))
+    }
+
+    fn quarantined(mac: &[u8; 20]) -> Fingerprints {
+        Fingerprints::of_quarantined(Some(mac), String::new)
+    }
+
+    /// Remembers an arrival; false if it was known.
+    fn insert(seen: &mut Seen, fingerprints: Fingerprints) -> bool {
+        let is_new = seen.is_new(fingerprints, &mut Fresh::default());
+        assert_eq!(is_new, !seen.knows(fingerprints));
+        if is_new {
+            seen.remember(fingerprints);
+        }
+        is_new
+    }
 
     #[test]
     fn a_sid_or_a_mac_is_seen_once() {
         let mut seen = Seen::default();
-        assert!(seen.insert(Fingerprints::of_event("NO1", &MAC)));
-        assert!(!seen.insert(Fingerprints::of_event("NO1", &[8; 20])), "the Sid again");
-        assert!(!seen.insert(Fingerprints::of_event("NO2", &MAC)), "a re-split of the same request");
-        assert!(!seen.insert(Fingerprints::of_quarantined(&MAC)), "a re-split that is no event");
-        assert!(seen.insert(Fingerprints::of_event("NO2", &[8; 20])));
+        assert!(insert(&mut seen, event("NO1", &MAC)));
+        assert!(!insert(&mut seen, event("NO1", &[8; 20])), "the Sid again");
+        assert!(!insert(&mut seen, event("NO2", &MAC)), "a re-split of the same request");
+        assert!(!insert(&mut seen, quarantined(&MAC)), "a re-split that is no event");
+        assert!(insert(&mut seen, event("NO2", &[8; 20])));
+    }
+
+    #[test]
+    fn what_is_fresh_is_known_before_it_is_remembered() {
+        let (seen, mut fresh) = (Seen::default(), Fresh::default());
+        assert!(seen.is_new(event("NO1", &MAC), &mut fresh));
+        assert!(!seen.is_new(event("NO1", &[8; 20]), &mut fresh));
+        assert!(!seen.is_new(event("NO2", &MAC), &mut fresh));
+        assert!(!seen.knows(event("NO1", &MAC)));
     }
 
     #[test]
     fn what_quarantine_knows_does_not_keep_the_event_out() {
         let mut seen = Seen::default();
-        assert!(seen.insert(Fingerprints::of_quarantined(&MAC)));
-        assert!(!seen.insert(Fingerprints::of_quarantined(&MAC)));
-        assert!(seen.insert(Fingerprints::of_event("NO1", &MAC)));
+        assert!(insert(&mut seen, quarantined(&MAC)));
+        assert!(!insert(&mut seen, quarantined(&MAC)));
+        assert!(insert(&mut seen, event("NO1", &MAC)));
+    }
+
+    /// One signature covers a whole batch: by the MAC, each event would be a duplicate of the first.
+    #[test]
+    fn without_a_mac_an_event_is_known_by_its_sid_alone() {
+        let mut seen = Seen::default();
+        let other = |content: &str| Fingerprints::of_quarantined(None, || content.to_owned());
+        for new in [Fingerprints::of_event("NO1", None), Fingerprints::of_event("NO2", None), other("a"), other("b")] {
+            assert!(insert(&mut seen, new));
+            assert!(!insert(&mut seen, new));
+            let mut again = Seen::default();
+            again.load(&new.to_bytes());
+            assert!(again.knows(new));
+            again.forget(&new.to_bytes());
+            assert!(!again.knows(new));
+        }
+        assert!(!insert(&mut seen, event("NO1", &MAC)), "another input brings it later");
     }
 
     #[test]
     fn a_row_brings_back_and_takes_away_what_it_holds() {
-        let (event, quarantined) = (Fingerprints::of_event("NO1", &MAC), Fingerprints::of_quarantined(&[9; 20]));
+        let (event, quarantined) = (event("NO1", &MAC), quarantined(&[9; 20]));
         let row: Vec<u8> = [event.to_bytes(), quarantined.to_bytes()].concat();
+        assert_eq!(arrivals_of(&row), 2);
         let mut seen = Seen::with_capacity(2);
         seen.load(&row);
-        assert!(!seen.insert(event));
-        assert!(!seen.insert(quarantined));
+        assert!(!insert(&mut seen, event));
+        assert!(!insert(&mut seen, quarantined));
         seen.forget(&row);
-        assert!(seen.insert(event));
-        assert!(seen.insert(quarantined));
+        assert!(insert(&mut seen, event));
+        assert!(insert(&mut seen, quarantined));
     }
 
     #[test]
@@ -221,7 +296,7 @@ mod tests {
         for number in 0..32_000_u32 {
             let mut mac = MAC;
             mac[..4].copy_from_slice(&number.to_le_bytes());
-            assert!(seen.insert(Fingerprints::of_event(&format!("NO{number}"), &mac)));
+            assert!(insert(&mut seen, event(&format!("NO{number}"), &mac)));
         }
         for set in [&seen.sids, &seen.macs] {
             assert!(set.0.iter().all(|table| (500..850).contains(&table.len())), "about 667 each");
@@ -238,7 +313,7 @@ mod tests {
         let full = capacity(&set);
         for at in WINDOW..40 * WINDOW {
             assert!(set.insert(number(at)));
-            set.remove(number(at - WINDOW));
+            set.remove(Some(number(at - WINDOW)));
         }
         assert!(capacity(&set) <= full, "{} for {full} before", capacity(&set));
         assert!((39 * WINDOW..40 * WINDOW).all(|at| set.contains(number(at))), "and forgets nothing");
@@ -246,7 +321,7 @@ mod tests {
 
     #[test]
     fn fingerprints_are_the_same_in_every_version() {
-        let Fingerprints::Event { sid, mac } = Fingerprints::of_event("NO1", &MAC) else { panic!("an event") };
-        assert_eq!((sid, mac), (9_392_460_810_991_962_762, 11_931_552_100_604_367_330));
+        let Fingerprints::Event { sid, mac } = event("NO1", &MAC) else { panic!("an event") };
+        assert_eq!((sid, mac), (9_392_460_810_991_962_762, Some(11_931_552_100_604_367_330)));
     }
 }

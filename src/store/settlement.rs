@@ -1,6 +1,6 @@
 //! What log export reports back about events that were stored.
 
-use super::archive::StoredEvent;
+use super::archive::{PartialDelivery, StoredEvent};
 
 /// What became of a stretch of events at the collector.
 #[derive(Debug, Clone, Default)]
@@ -11,8 +11,8 @@ pub struct Settlement {
     pub delivered: u64,
     /// Events the collector refused for good, with its words: they go to quarantine.
     pub refused: Vec<(StoredEvent, String)>,
-    /// The collector took the stretch but said that it dropped some: how many, its words, and the Sids of the stretch.
-    pub partial: Option<(u64, String, Vec<String>)>,
+    /// The collector took the stretch but said that it dropped some.
+    pub partial: Option<PartialDelivery>,
 }
 
 /// The store could not be read or written; the process is about to end, or will be told so by the writer.

@@ -1,5 +1,7 @@
 //! What needs no process: retention, the dedupe window, readers beside the writer.
 
+mod locks;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +10,10 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::retention::high_mark;
-use super::{Archive, Arrival, Backlog, Pressure, Receipt, Settings, Settlement, Store, open};
+use super::{Archive, Backlog, Pressure, Settings, Settlement, Store, open};
 use crate::account::{KeyName, Mac};
+use crate::event::Source;
+use crate::intake::{ACCEPT_TIMEOUT, AcceptError, Arrival, Intake, Origin, Receipt};
 use crate::metrics::{self, Metrics};
 use crate::quarantine::{QuarantineReason, Quarantined};
 use crate::sid::AccountSid;
@@ -30,32 +34,44 @@ fn limits(dir: &TempDir) -> Settings {
 
 fn start(limits: &Settings) -> Running {
     let mut opened = open(limits).expect("opens");
-    let metrics =
-        Arc::new(Metrics::new(&metrics::Settings::default(), &[], false, std::mem::take(&mut opened.restored)));
-    let (store, backlog, thread) = opened.start(metrics.clone(), limits.clone(), true);
+    let restored = std::mem::take(&mut opened.restored);
+    let (metrics, admission) = Metrics::new(&metrics::Settings::default(), &[], false, restored);
+    let metrics = Arc::new(metrics);
+    let (store, backlog, thread) = opened.start(metrics.clone(), admission, limits.clone(), true);
     Running { store, backlog, metrics, thread }
 }
 
 impl Running {
     async fn accept(&self, number: u64) -> Receipt {
+        self.try_accept(number).await.expect("there is room")
+    }
+
+    async fn try_accept(&self, number: u64) -> Result<Receipt, AcceptError> {
         let document = json!({
             "sid": format!("NO{number}"), "account_sid": "AC1", "level": "error", "error_code": "11200",
             "source": "webhook", "occurred_at": "2026-01-02T03:04:05Z", "received_at": "2026-01-02T03:04:06Z",
         });
         let event = serde_json::from_value(document).expect("an event");
-        self.store.accept(Arrival::Event(Box::new(event)), mac(number), key()).await.expect("there is room")
+        self.take(Arrival::Event(Box::new(event)), number).await
     }
 
     async fn quarantine(&self, number: u64) -> Receipt {
         let entry = Quarantined {
             reason: QuarantineReason::BadGrammar,
             detail: "no Sid".to_owned(),
+            source: Source::Webhook,
             sid: None,
             at: Timestamp::now(),
             content: json!([]),
         };
-        let arrival = Arrival::Quarantined(Box::new(entry));
-        self.store.accept(arrival, mac(number), key()).await.expect("there is room")
+        self.take(Arrival::Quarantined(Box::new(entry)), number).await.expect("there is room")
+    }
+
+    async fn take(&self, arrival: Arrival, number: u64) -> Result<Receipt, AcceptError> {
+        let origin = Origin::Form { mac: mac(number), key: key() };
+        let receipts = self.store.accept(Intake { arrivals: vec![arrival], origin }).await?;
+        assert_eq!(receipts.len(), 1);
+        Ok(receipts[0])
     }
 
     async fn delivered(&mut self, through: u64) {
@@ -147,7 +163,12 @@ async fn one_round_of_retention_deletes_more_than_one_step() {
     age(&limits, DAY * 2);
     let running = start(&limits);
     running.maintain(&limits).await;
-    assert_eq!(numbers(&Archive::open(&limits.dir).expect("opens")), [] as [u64; 0]);
+    let archive = Archive::open(&limits.dir).expect("opens");
+    assert!(numbers(&archive).len() < 200 - 64, "a round ends by its time, and has done more than one step by then");
+    while !numbers(&archive).is_empty() {
+        running.maintain(&limits).await;
+    }
+    running.maintain(&limits).await;
     assert_eq!(running.accept(1).await, Receipt::Stored, "out of the window: a new event");
     running.close().await;
 }
@@ -207,7 +228,7 @@ async fn a_full_store_of_delivered_events_makes_room_by_itself() {
     let smaller = Settings { bytes_max: 2 << 20, ..limits.clone() };
     let running = start(&smaller);
     running.store.maintain(smaller.clone()).await;
-    let high_mark = i64::try_from(high_mark(smaller.bytes_max)).expect("small");
+    let high_mark = high_mark(smaller.bytes_max);
     let room = async {
         while !(1..=high_mark).contains(&running.metrics.families().store_bytes.get())
             || running.store.pressure() != Pressure::Normal
@@ -234,7 +255,7 @@ async fn a_refused_record_and_its_count_are_written_together() {
     let settlement = Settlement { through: 1, refused, ..Settlement::default() };
     running.backlog.settle(settlement).await.expect("the writer runs");
     assert_eq!(stored_number(&limits, "SELECT count(*) FROM quarantine"), 1);
-    let counted = "SELECT value FROM counters WHERE labels = 'otlp_rejected'";
+    let counted = "SELECT value FROM counters WHERE labels LIKE 'otlp_rejected%'";
     assert_eq!(stored_number(&limits, counted), 1, "a crash from here on takes back neither");
     running.store.keep_counters(Vec::new()).await.expect("the writer runs");
     assert_eq!(stored_number(&limits, counted), 1, "counted once");

@@ -3,45 +3,40 @@
 //! While one group syncs, the next one gathers in the channel, and a group waits a moment for others to join it, see
 //! `gathering.rs`. So under load most clients share a sync; alone a group is one request, not kept waiting, and costs one sync.
 
-mod arrivals;
-mod checkpointer;
+mod counters;
 mod gathering;
+mod requests;
 mod room;
 mod settlements;
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU8;
+use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-use rusqlite::ErrorCode;
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub(super) use self::arrivals::Waiting;
-use self::arrivals::{Group, Tally};
-use self::checkpointer::{Carried, Checkpointer};
+use self::counters::{Kept, Scrape};
 use self::gathering::Clients;
 pub(super) use self::gathering::Gathering;
-use super::disk::{COMMIT_BYTES, Disk, Write};
+pub(super) use self::requests::Waiting;
+use self::room::Room;
+use super::disk::{CommitError, Disk};
 use super::documents::Packed;
+use super::fold::State;
 use super::settlement::{Settlement, StoreGone};
-use super::{AcceptError, KeptCounters, Receipt, Settings};
+use super::{KeptCounters, Pressure, Settings};
 use crate::metrics::Metrics;
-use crate::metrics::event_series::SeriesLabels;
+use crate::metrics::SeriesLabels;
 
 /// The most commands of one group.
 const GROUP_MAX: usize = 256;
 
-/// Bytes written to the log between two checkpoints in the background.
-const NUDGE_BYTES: usize = 4 << 20;
-
-/// Bytes written to the log before the writer carries the rest over itself, and the log starts again.
-const CHECKPOINT_BYTES: usize = 16 << 20;
+/// How long the last writing may wait for somebody else's lock.
+const CLOSE_LOCK_WAIT: Duration = Duration::from_secs(5);
 
 /// What the writer is asked to do.
 #[derive(Debug)]
 pub(super) enum Command {
-    /// Store an arrival.
+    /// Keep an intake.
     Accept(Waiting),
     /// Write the counters, and mark series as shown.
     KeepCounters { shown: Vec<SeriesLabels>, done: oneshot::Sender<Option<KeptCounters>> },
@@ -53,61 +48,65 @@ pub(super) enum Command {
     Close,
 }
 
-/// The writer's state: the disk and what is known of it.
+/// The writer: what decides, what is written to, and who waits.
 #[derive(Debug)]
 pub(super) struct Writer {
+    state: State,
     disk: Disk,
+    room: Room,
     metrics: Arc<Metrics>,
-    pressure: Arc<AtomicU8>,
+    /// The counters as they stand in the store.
+    kept: Kept,
+    /// Tells log export the number of the last event.
     stored: watch::Sender<u64>,
+    /// What log export waits for, because it could not be written down yet.
+    unsettled: Vec<(Settlement, oneshot::Sender<Result<(), StoreGone>>)>,
     keep_for_export: bool,
     gathering: Gathering,
-    limits: Settings,
-    kept: HashMap<(String, String), u64>,
-    unsettled: Vec<(Settlement, oneshot::Sender<Result<(), StoreGone>>)>,
-    bytes: u64,
-    nudged_at: usize,
-    has_more_to_drop: bool,
     clients: Clients,
+    /// Whether another program held the lock when it was last wanted.
+    is_locked_out: bool,
+    /// Buffers of one group, for the next.
     documents: String,
     packed: Packed,
-    checkpointer: Checkpointer,
 }
 
-/// Everything but arrivals that one round has to do.
+/// Everything but intakes that one round has to do.
 #[derive(Debug, Default)]
 struct Chores {
-    keep_counters: Vec<(Vec<SeriesLabels>, oneshot::Sender<Option<KeptCounters>>)>,
-    settlements: Vec<(Settlement, oneshot::Sender<Result<(), StoreGone>>)>,
+    scrapes: Vec<Scrape>,
     maintain: bool,
     close: bool,
 }
 
+/// Whether there will be another round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Round,
+    End,
+}
+
 impl Writer {
     pub(super) fn new(
-        disk: Disk,
+        (disk, state): (Disk, State),
         metrics: Arc<Metrics>,
-        pressure: Arc<AtomicU8>,
+        (limits, pressure): (Settings, watch::Sender<Pressure>),
         stored: watch::Sender<u64>,
-        limits: Settings,
         keep_for_export: bool,
         gathering: Gathering,
     ) -> Self {
         Self {
-            checkpointer: Checkpointer::start(disk.path()),
+            state,
             disk,
+            room: Room::new(limits, pressure),
             metrics,
-            pressure,
+            kept: Kept::default(),
             stored,
+            unsettled: Vec::new(),
             keep_for_export,
             gathering,
-            limits,
-            kept: HashMap::new(),
-            unsettled: Vec::new(),
-            bytes: 0,
-            nudged_at: 0,
-            has_more_to_drop: false,
             clients: Clients::default(),
+            is_locked_out: false,
             documents: String::new(),
             packed: Packed::default(),
         }
@@ -119,26 +118,40 @@ impl Writer {
         while commands.blocking_recv_many(&mut received, GROUP_MAX) > 0 {
             self.let_others_join(&mut received, &mut commands);
             let group = received.len();
-            if self.checkpointer.has_failed() {
+            if self.disk.has_failed() {
                 failed.send_replace(true);
                 return;
             }
-            let ended = self.round(received.drain(..)).and_then(|ended| {
-                if !ended {
-                    self.make_room_meanwhile(&commands)?;
+            let next = self.round(received.drain(..)).and_then(|next| {
+                if next == Next::Round {
+                    self.work_meanwhile(&commands)?;
                 }
-                Ok(ended)
+                Ok(next)
             });
-            match ended {
-                Ok(false) => self.clients.at_least(group, commands.len()),
-                Ok(true) => return,
+            match next {
+                Ok(Next::Round) => self.clients.at_least(group, commands.len()),
+                Ok(Next::End) => return,
                 Err(error) => {
-                    tracing::error!(%error, "the store cannot be written: ending, so that the next start recovers what is on disk");
+                    let error = &error as &(dyn std::error::Error + 'static);
+                    tracing::error!(
+                        error,
+                        "the store cannot be written: ending, so that the next start recovers what is on disk"
+                    );
                     failed.send_replace(true);
                     return;
                 }
             }
         }
+    }
+
+    /// Does what nobody waits for, or what could not be done before, as long as nobody comes.
+    fn work_meanwhile(&mut self, commands: &mpsc::Receiver<Command>) -> Result<(), CommitError> {
+        self.make_room_meanwhile(commands)?;
+        // Each try waits for a while for the lock.
+        while self.is_locked_out && !self.unsettled.is_empty() && commands.is_empty() {
+            self.settle()?;
+        }
+        Ok(())
     }
 
     /// Waits a moment for others to join those who were received, and takes all who have come.
@@ -155,177 +168,69 @@ impl Writer {
         }
     }
 
-    /// Does everything that waits; true when it is time to end.
-    fn round(&mut self, commands: impl Iterator<Item = Command>) -> rusqlite::Result<bool> {
-        let mut group = Group::new(std::mem::take(&mut self.documents));
+    /// Does everything that waits.
+    fn round(&mut self, commands: impl Iterator<Item = Command>) -> Result<Next, CommitError> {
+        let mut waiting = Vec::new();
         let mut chores = Chores::default();
         for command in commands {
             match command {
-                Command::Accept(waiting) => group.take(waiting, &mut self.disk.seen),
-                Command::KeepCounters { shown, done } => chores.keep_counters.push((shown, done)),
-                Command::Settle { settlement, done } => chores.settlements.push((settlement, done)),
+                Command::Accept(intake) => waiting.push(intake),
+                Command::KeepCounters { shown, done } => chores.scrapes.push(Scrape { shown, done }),
+                Command::Settle { settlement, done } => self.unsettled.push((settlement, done)),
                 Command::Maintain(limits) => {
-                    self.limits = *limits;
+                    self.state.remembered_max = limits.dedupe_events_max;
+                    self.room.limits = *limits;
                     chores.maintain = true;
                 }
                 Command::Close => chores.close = true,
             }
         }
-        self.store(group)?;
-        self.unsettled.append(&mut chores.settlements);
+        self.keep_all(waiting)?;
         if !self.unsettled.is_empty() {
             self.settle()?;
         }
-        if !chores.keep_counters.is_empty() || chores.close {
-            self.keep_counters(chores.keep_counters)?;
+        if chores.close {
+            self.close(chores.scrapes)?;
+            return Ok(Next::End);
+        }
+        if !chores.scrapes.is_empty() {
+            if_possible(self.keep_counters(chores.scrapes))?;
         }
         if chores.maintain {
             self.maintain()?;
         }
-        if chores.close {
-            self.checkpoint()?;
-        } else {
-            self.checkpoint_if_due()?;
-        }
-        Ok(chores.close)
+        self.disk.checkpoint_if_due()?;
+        Ok(Next::Round)
     }
 
-    /// Commits a group and answers it. An error is fatal; a full disk is not one.
-    fn store(&mut self, mut group: Group) -> rusqlite::Result<()> {
-        if group.is_empty() {
-            self.documents = group.take_documents();
-            return Ok(());
-        }
-        if group.has_nothing_new() {
-            self.answer(group, Ok(()));
-            return Ok(());
-        }
-        self.packed.pack(group.documents());
-        let bytes = self.packed.as_bytes().len() + group.quarantined_bytes();
-        if self.bytes + bytes as u64 > self.limits.bytes_max {
-            return self.refuse(group);
-        }
-        let tally = group.tally(&self.metrics);
-        match self.commit_group(&group, &tally) {
-            Ok(bytes) => self.bytes = bytes,
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
-                tracing::warn!("the disk is full: events are refused until there is room");
-                return self.refuse(group);
-            }
-            Err(error) => {
-                self.answer(group, Err(AcceptError::Failed));
-                return Err(error);
+    /// Writes what must not be lost, the last time. What cannot be written now is lost, so that is a failure like any other.
+    fn close(&mut self, mut scrapes: Vec<Scrape>) -> Result<(), CommitError> {
+        let deadline = Instant::now() + CLOSE_LOCK_WAIT;
+        loop {
+            match self.keep_counters(std::mem::take(&mut scrapes)) {
+                Err(CommitError::Locked) if Instant::now() < deadline => {}
+                outcome => break outcome?,
             }
         }
-        let events = group.events();
-        self.disk.remembered += group.arrivals();
-        self.disk.state.events += events;
-        self.disk.state.last_seq += events;
-        self.disk.log_bytes += bytes + COMMIT_BYTES;
-        // Counted only now, and before anybody is told: a crash can take back neither.
-        self.metrics.count_group(tally.counts);
-        self.answer(group, Ok(()));
-        self.stored.send_replace(self.disk.state.last_seq);
-        if events > 0 && self.disk.state.events == events {
-            // The store was empty: its oldest event is one of these.
-            self.note_oldest()?;
-        }
-        self.weigh()
+        Ok(self.disk.checkpoint()?)
     }
 
-    /// Writes a group, and gives the bytes that the store then uses.
-    fn commit_group(&mut self, group: &Group, tally: &Tally) -> rusqlite::Result<u64> {
-        let now = Timestamp::now();
-        let transaction = self.disk.connection.transaction()?;
-        let write = Write(&transaction);
-        if group.events() > 0 {
-            write.events(self.disk.state.last_seq + group.events(), group.events(), now, &self.packed)?;
-        }
-        for document in group.quarantined() {
-            write.quarantine(now, document)?;
-        }
-        write.seen(now, group.fingerprints())?;
-        for (labels, (events, last_event)) in &tally.counts.series {
-            write.count_series(labels, *events, *last_event)?;
-        }
-        for (metric, labels, count) in &tally.rows {
-            write.add_to_counter(metric, labels, *count)?;
-        }
-        let pages = write.pages()?;
-        transaction.commit()?;
-        Ok(pages * self.disk.page_bytes)
-    }
-
-    /// Refuses a group for want of room, and makes room if that can be.
-    fn refuse(&mut self, group: Group) -> rusqlite::Result<()> {
-        self.disk.seen.forget(group.fingerprints());
-        self.answer(group, Err(AcceptError::Full));
-        self.maintain()
-    }
-
-    /// Answers everybody with `outcome`: what is a duplicate may be one of what this group did not store.
-    fn answer(&mut self, mut group: Group, outcome: Result<(), AcceptError>) {
-        // The next group's will be about as long.
-        self.documents = group.take_documents();
-        let counts = group.answer(outcome.map(|()| Receipt::Stored));
-        self.metrics.count_group(counts);
-    }
-
-    /// Writes every counter that has moved, so that a scrape may show it.
-    fn keep_counters(
-        &mut self,
-        waiting: Vec<(Vec<SeriesLabels>, oneshot::Sender<Option<KeptCounters>>)>,
-    ) -> rusqlite::Result<()> {
-        let (rows, families) = self.metrics.durable_counters();
-        let moved: Vec<_> = rows
-            .into_iter()
-            .filter(|row| self.kept.get(&(row.metric.clone(), row.labels.clone())) != Some(&row.value))
-            .collect();
-        let shown = waiting.iter().flat_map(|(shown, _)| shown);
-        let kept = if moved.is_empty() && shown.clone().next().is_none() {
-            true
-        } else {
-            let transaction = self.disk.connection.transaction()?;
-            let write = Write(&transaction);
-            let result = moved.iter().try_for_each(|row| write.set_counter(row));
-            let result = result.and_then(|()| shown.clone().try_for_each(|labels| write.mark_shown(labels)));
-            match result.and_then(|()| transaction.commit()) {
-                Ok(()) => {
-                    self.disk.log_bytes += COMMIT_BYTES;
-                    true
-                }
-                Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => false,
-                Err(error) => return Err(error),
+    /// Notes whether another program holds the lock, and says it when that changes.
+    fn note_foreign_lock(&mut self, is_held: bool) {
+        if std::mem::replace(&mut self.is_locked_out, is_held) != is_held {
+            if is_held {
+                tracing::warn!("another program has locked the store: events wait, and are refused after five seconds");
+            } else {
+                tracing::info!("the store is no longer locked");
             }
-        };
-        if kept {
-            self.kept.extend(moved.into_iter().map(|row| ((row.metric, row.labels), row.value)));
         }
-        let families = kept.then(|| Arc::new(families));
-        for (_, done) in waiting {
-            // A scrape that has given up shows nothing.
-            let _ = done.send(families.clone());
-        }
-        Ok(())
     }
+}
 
-    fn checkpoint_if_due(&mut self) -> rusqlite::Result<()> {
-        if self.disk.log_bytes >= CHECKPOINT_BYTES {
-            self.checkpoint()?;
-        } else if self.disk.log_bytes >= self.nudged_at + NUDGE_BYTES {
-            self.checkpointer.nudge();
-            self.nudged_at = self.disk.log_bytes;
-        }
-        Ok(())
-    }
-
-    /// Carries the rest of the log over, so that it can start again from its beginning.
-    fn checkpoint(&mut self) -> rusqlite::Result<()> {
-        self.disk.log_bytes = match checkpointer::checkpoint(&self.disk.connection)? {
-            Carried::All => 0,
-            Carried::Some => CHECKPOINT_BYTES - NUDGE_BYTES,
-        };
-        self.nudged_at = self.disk.log_bytes;
-        Ok(())
+/// Lets want of room pass, and a lock of somebody else's: it will be tried again.
+fn if_possible(outcome: Result<(), CommitError>) -> Result<(), CommitError> {
+    match outcome {
+        Err(CommitError::Locked | CommitError::Full) => Ok(()),
+        outcome => outcome,
     }
 }

@@ -12,7 +12,7 @@ use test_support::{Event, Exporter, wait};
 
 const UP: &str = "twilio_debugger_exporter_otlp_up";
 const RECORDS: &str = "twilio_debugger_exporter_otlp_records_total";
-const QUARANTINED: &str = "twilio_debugger_exporter_quarantined_total{reason=\"otlp_rejected\"}";
+const QUARANTINED: &str = "twilio_debugger_exporter_quarantined_total{reason=\"otlp_rejected\",source=\"webhook\"}";
 
 fn failures(class: &str) -> String {
     format!("twilio_debugger_exporter_otlp_failures_total{{class=\"{class}\"}}")

@@ -19,7 +19,9 @@ async fn an_event_that_is_too_old_for_loki_holds_up_no_other() {
         assert_eq!(exporter.post(&Event::new(number, "11200").with("Timestamp", time)).await, Some(204));
     }
     exporter.metric_is("twilio_debugger_exporter_otlp_records_total", 3.0).await;
-    exporter.metric_is("twilio_debugger_exporter_quarantined_total{reason=\"otlp_rejected\"}", 1.0).await;
+    exporter
+        .metric_is("twilio_debugger_exporter_quarantined_total{reason=\"otlp_rejected\",source=\"webhook\"}", 1.0)
+        .await;
     exporter.metric_is("twilio_debugger_exporter_otlp_up", 1.0).await;
 }
 

@@ -7,9 +7,10 @@ use test_support::process::tool;
 use test_support::{ACCOUNT, Event, Exporter, Scrape};
 
 /// Metrics that exist before anything has happened, with how many series each.
-const FROM_THE_START: [(&str, usize); 25] = [
+const FROM_THE_START: [(&str, usize); 26] = [
     ("twilio_debugger_accepted_events_total", 5),
     ("twilio_debugger_event_delay_seconds_count", 1),
+    ("twilio_debugger_exporter_received_total", 1),
     ("twilio_debugger_exporter_requests_total", 10),
     ("twilio_debugger_exporter_rejected_total", 13),
     ("twilio_debugger_exporter_duplicates_total", 1),
@@ -117,6 +118,7 @@ async fn the_page_of_an_exporter_that_has_seen_everything_is_clean() {
     for name in FROM_THE_FIRST_EVENT.into_iter().chain(FROM_THE_START.map(|(name, _)| name)) {
         assert!(series_of(&page, name).next().is_some(), "{name}");
     }
+    assert_eq!(page.sum("twilio_debugger_exporter_received_total"), 4.0);
     assert_eq!(page.sum("twilio_debugger_exporter_requests_total"), 7.0);
     assert_eq!(page.sum("twilio_debugger_accepted_events_total"), 1.0);
     assert_eq!(page.sum("twilio_debugger_exporter_duplicates_total"), 1.0);

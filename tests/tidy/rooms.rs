@@ -16,6 +16,7 @@ pub(crate) const ORDER: &[&str] = &[
     "redact",
     "event",
     "quarantine",
+    "intake",
     // What every listener is made of, and every HTTP request of ours.
     "listener",
     "http_client",

@@ -1,4 +1,6 @@
-use super::{EventSeries, SCRAPERS_MAX, SeriesLabels, StoredSeries, Viewer};
+use super::super::admission::Admission;
+use super::super::series_labels::SeriesLabels;
+use super::{EventSeries, SCRAPERS_MAX, StoredSeries, Viewer};
 use crate::error_code::ErrorCode;
 use crate::level::Level;
 use crate::sid::AccountSid;
@@ -7,8 +9,42 @@ fn account() -> AccountSid {
     AccountSid::parse("AC1").expect("short, valid")
 }
 
-fn empty() -> EventSeries {
-    EventSeries::new(Vec::new(), 1000, false)
+/// The series, and which codes are admitted to them.
+struct Table {
+    series: EventSeries,
+    admission: Admission,
+}
+
+impl Table {
+    fn new(stored: Vec<StoredSeries>, admitted_max: usize, account_label: bool) -> Self {
+        let mut admission = Admission::new(admitted_max, account_label);
+        Self { series: EventSeries::new(stored, &mut admission), admission }
+    }
+
+    fn labels(&mut self, level: Level, code: ErrorCode, account: &AccountSid) -> SeriesLabels {
+        let mut new = Vec::new();
+        let labels = self.admission.labels(level, code, account, &mut new);
+        self.admission.admit(new);
+        labels
+    }
+}
+
+impl std::ops::Deref for Table {
+    type Target = EventSeries;
+
+    fn deref(&self) -> &EventSeries {
+        &self.series
+    }
+}
+
+impl std::ops::DerefMut for Table {
+    fn deref_mut(&mut self) -> &mut EventSeries {
+        &mut self.series
+    }
+}
+
+fn empty() -> Table {
+    Table::new(Vec::new(), 1000, false)
 }
 
 fn scraper(last: u8) -> Viewer {
@@ -19,13 +55,13 @@ fn young(last: u8) -> Viewer {
     Viewer::Scraper { peer: [127, 0, 0, last].into(), young_process: true }
 }
 
-fn count(series: &mut EventSeries, code: u32, events: u64) {
-    let (labels, _) = series.labels(Level::Error, ErrorCode::Code(code), &account());
+fn count(series: &mut Table, code: u32, events: u64) {
+    let labels = series.labels(Level::Error, ErrorCode::Code(code), &account());
     series.count(labels, events, 1.0);
 }
 
 /// One scrape, as the exposition does it: mark, then view. Gives the value of one code, none if there is no such series.
-fn scrape(series: &mut EventSeries, viewer: Viewer, code: u32) -> Option<u64> {
+fn scrape(series: &mut Table, viewer: Viewer, code: u32) -> Option<u64> {
     let shown = series.about_to_be_shown(viewer);
     series.mark_shown(&shown);
     let code = code.to_string();
@@ -78,9 +114,9 @@ fn stored(code: &str, count: u64, shown: bool) -> StoredSeries {
 
 #[test]
 fn after_a_restart_only_what_nobody_was_shown_starts_at_zero() {
-    let mut series = EventSeries::new(vec![stored("1", 7, true), stored("2", 7, false)], 1000, false);
+    let mut series = Table::new(vec![stored("1", 7, true), stored("2", 7, false)], 1000, false);
     assert_eq!(scrape(&mut series, young(1), 1), Some(7), "a zero would be a counter reset");
-    let mut series = EventSeries::new(vec![stored("1", 7, true), stored("2", 7, false)], 1000, false);
+    let mut series = Table::new(vec![stored("1", 7, true), stored("2", 7, false)], 1000, false);
     assert_eq!(scrape(&mut series, young(1), 2), Some(0));
     assert_eq!(scrape(&mut series, young(1), 2), Some(7));
 }
@@ -102,12 +138,11 @@ fn a_series_is_marked_before_its_true_value_is_shown_and_not_when_it_is_hidden()
 
 #[test]
 fn the_sum_stays_exact_beyond_the_limit() {
-    let mut series = EventSeries::new(Vec::new(), 10, false);
+    let mut series = Table::new(Vec::new(), 10, false);
     for code in 0..100 {
         count(&mut series, code, 1);
     }
-    let (_, overflows) = series.labels(Level::Error, ErrorCode::Code(99), &account());
-    assert!(overflows);
+    assert!(series.labels(Level::Error, ErrorCode::Code(99), &account()).is_overflow());
     let samples = series.view(Viewer::Anyone);
     assert_eq!(samples.len(), 11);
     assert_eq!(samples.iter().map(|sample| sample.value).sum::<u64>(), 100);
@@ -115,18 +150,21 @@ fn the_sum_stays_exact_beyond_the_limit() {
 
 #[test]
 fn an_admitted_code_stays_admitted_over_a_restart() {
-    let mut series = EventSeries::new(vec![stored("1", 7, true)], 1, false);
-    assert!(!series.labels(Level::Error, ErrorCode::Code(1), &account()).1);
-    assert!(series.labels(Level::Error, ErrorCode::Code(2), &account()).1);
-    assert!(!series.labels(Level::Error, ErrorCode::Absent, &account()).1, "none and invalid take no place");
+    let mut series = Table::new(vec![stored("1", 7, true)], 1, false);
+    assert!(!series.labels(Level::Error, ErrorCode::Code(1), &account()).is_overflow());
+    assert!(series.labels(Level::Error, ErrorCode::Code(2), &account()).is_overflow());
+    assert!(
+        !series.labels(Level::Error, ErrorCode::Absent, &account()).is_overflow(),
+        "none and invalid take no place"
+    );
 }
 
 #[test]
 fn accounts_are_bounded_like_codes() {
-    let mut series = EventSeries::new(Vec::new(), 2, true);
+    let mut series = Table::new(Vec::new(), 2, true);
     for sid in ["AC1", "AC2", "AC3", "AC4"] {
         let account = AccountSid::parse(sid).expect("valid");
-        let (labels, _) = series.labels(Level::Error, ErrorCode::Absent, &account);
+        let labels = series.labels(Level::Error, ErrorCode::Absent, &account);
         series.count(labels, 1, 1.0);
     }
     assert_eq!(series.view(Viewer::Anyone).len(), 3);

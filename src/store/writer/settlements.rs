@@ -1,77 +1,73 @@
 //! What log export has the writer write down: the cursor, and what became of records that are not delivered.
 
-use std::sync::atomic::Ordering;
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use rusqlite::ErrorCode;
 
-use super::super::Pressure;
-use super::super::disk::{COMMIT_BYTES, Write};
+use super::super::disk::CommitError;
+use super::super::prepared::document_of_refused;
+use super::super::settlement::Settlement;
 use super::Writer;
-use super::arrivals::{QUARANTINED, document_of};
-use crate::event::DebuggerEvent;
-use crate::quarantine::{QuarantineReason, Quarantined};
+use crate::event::Source;
+use crate::metrics::{CounterRow, Gains};
+use crate::quarantine::QuarantineReason;
 
 impl Writer {
-    /// Moves the cursor, and with it what may go when room is needed. On a full disk it waits for the next round: log export
-    /// waits for its answer, and nothing is sent twice.
-    pub(super) fn settle(&mut self) -> rusqlite::Result<()> {
-        let cursor = match self.commit_settlements() {
-            Ok(cursor) => cursor,
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+    /// Moves the cursor, and with it what may go when room is needed. On a full disk, and while somebody else holds the store's lock,
+    /// it waits for a later round: log export waits for its answer, and nothing is sent twice.
+    pub(super) fn settle(&mut self) -> Result<(), CommitError> {
+        let gains = match self.commit_settlements() {
+            Ok(gains) => gains,
+            Err(error @ CommitError::Failed(_)) => return Err(error),
+            Err(CommitError::Locked) => {
+                self.note_foreign_lock(true);
+                return Ok(());
+            }
+            Err(CommitError::Full) => {
                 tracing::warn!(
                     "the disk is full: log export waits until there is room to write down what is delivered"
                 );
                 return Ok(());
             }
-            Err(error) => return Err(error),
         };
-        self.disk.state.cursor = cursor;
-        self.disk.log_bytes += COMMIT_BYTES;
+        self.note_foreign_lock(false);
+        self.metrics.count(gains, self.state.admission.len());
         for (settlement, done) in self.unsettled.drain(..) {
-            self.metrics.otlp_quarantined(settlement.refused.len() as u64);
+            self.state.numbers.cursor = self.state.numbers.cursor.max(settlement.through);
             // Nobody waits any more when the process is ending; the cursor has moved all the same.
             let _ = done.send(Ok(()));
         }
-        if self.pressure.load(Ordering::Relaxed) == Pressure::Normal as u8 { Ok(()) } else { self.measure() }
+        if self.room.is_ample() { Ok(()) } else { self.look_after_room() }
     }
 
-    fn commit_settlements(&mut self) -> rusqlite::Result<u64> {
+    fn commit_settlements(&mut self) -> Result<Gains, CommitError> {
         let now = Timestamp::now();
-        let transaction = self.disk.connection.transaction()?;
-        let write = Write(&transaction);
-        let mut cursor = self.disk.state.cursor;
-        for (settlement, _) in &self.unsettled {
-            cursor = cursor.max(settlement.through);
-            for (stored, detail) in &settlement.refused {
-                let entry = Quarantined {
-                    reason: QuarantineReason::OtlpRejected,
-                    detail: detail.clone(),
-                    sid: Some(stored.event.sid.to_string()),
-                    at: now,
-                    content: content_of(&stored.event),
-                };
-                write.quarantine(now, &document_of(&entry))?;
+        let Self { disk, state, unsettled, .. } = self;
+        let settlements = || unsettled.iter().map(|(settlement, _)| settlement);
+        let cursor = settlements().map(|settlement| settlement.through).fold(state.numbers.cursor, u64::max);
+        let gains = refused_gains(settlements());
+        disk.commit(|statements| {
+            for settlement in settlements() {
+                for (stored, detail) in &settlement.refused {
+                    statements.quarantine(now, &document_of_refused(&stored.event, detail, now))?;
+                }
+                if let Some(partial) = &settlement.partial {
+                    statements.partial_delivery(partial)?;
+                }
             }
-            if !settlement.refused.is_empty() {
-                let refused = settlement.refused.len() as u64;
-                write.add_to_counter(QUARANTINED, QuarantineReason::OtlpRejected.as_str(), refused)?;
-            }
-            if let Some((rejected, message, sids)) = &settlement.partial {
-                write.partial_delivery(now, *rejected, message, &sids.join("\n"))?;
-            }
-        }
-        write.cursor(cursor)?;
-        transaction.commit()?;
-        Ok(cursor)
+            statements.gains(&gains)?;
+            Ok(statements.cursor(cursor)?)
+        })?;
+        Ok(gains)
     }
 }
 
-/// The event as quarantine keeps it; without a payload that is JSON and yet more than a tree of values can hold.
-fn content_of(event: &DebuggerEvent) -> serde_json::Value {
-    serde_json::to_value(event).unwrap_or_else(|_| {
-        let mut event = event.clone();
-        event.trim();
-        serde_json::to_value(&event).unwrap_or_default()
-    })
+/// What the metrics gain by the records that the collector refused for good.
+fn refused_gains<'a>(settlements: impl Iterator<Item = &'a Settlement>) -> Gains {
+    let mut refused: BTreeMap<Source, u64> = BTreeMap::new();
+    for (stored, _) in settlements.flat_map(|settlement| &settlement.refused) {
+        *refused.entry(stored.event.source).or_default() += 1;
+    }
+    let row = |(source, records)| CounterRow::quarantined(QuarantineReason::OtlpRejected, source, records);
+    Gains { counters: refused.into_iter().map(row).collect(), ..Gains::default() }
 }

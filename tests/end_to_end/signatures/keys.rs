@@ -66,7 +66,10 @@ async fn an_event_of_two_accounts_is_no_event() {
     let signature = event.signature_for("https://hooks.example.com/twilio", "first");
     assert_eq!(exporter.post_signed(&event, &signature).await, Some(204));
     let scrape = exporter.metrics().await;
-    assert_eq!(scrape.get("twilio_debugger_exporter_quarantined_total{reason=\"bad_grammar\"}"), Some(1.0));
+    assert_eq!(
+        scrape.get("twilio_debugger_exporter_quarantined_total{reason=\"bad_grammar\",source=\"webhook\"}"),
+        Some(1.0)
+    );
     assert_eq!(scrape.sum("twilio_debugger_events_total"), 0.0);
     scrape.assert_adds_up();
 }

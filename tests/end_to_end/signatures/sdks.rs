@@ -92,8 +92,9 @@ async fn what_an_sdk_signs_is_accepted_and_nothing_one_bit_away(sdk: Sdk) {
         assert_eq!(status, Some(204), "for {}: {:#?}", urls[index], events[index]);
     }
     let scrape = exporter.metrics().await;
-    let quarantined =
-        |reason| scrape.get(&format!("twilio_debugger_exporter_quarantined_total{{reason=\"{reason}\"}}"));
+    let quarantined = |reason| {
+        scrape.get(&format!("twilio_debugger_exporter_quarantined_total{{reason=\"{reason}\",source=\"webhook\"}}"))
+    };
     // Of the files, the one whose Payload is no JSON; a random event is always an event.
     assert_eq!((quarantined("bad_payload"), quarantined("bad_grammar")), (Some(1.0), Some(0.0)));
     assert_eq!(scrape.sum("twilio_debugger_events_total") as u64, RANDOM_EVENTS + 9);

@@ -57,12 +57,19 @@ pub struct Setup {
     public_url: Option<String>,
     accounts: Option<String>,
     files: Vec<(String, String)>,
+    store: Option<PathBuf>,
 }
 
 impl Setup {
     /// Writes a file into the exporter's folder, whose path stands in every YAML text as `DIR`.
     pub fn file(mut self, name: &str, content: &str) -> Self {
         self.files.push((name.to_owned(), content.to_owned()));
+        self
+    }
+
+    /// Starts on a copy of a database that an earlier version has left.
+    pub fn store(mut self, database: &Path) -> Self {
+        self.store = Some(database.to_owned());
         self
     }
 
@@ -133,6 +140,10 @@ impl Setup {
         }
         for (name, content) in &self.files {
             std::fs::write(dir.path().join(name), content).expect("writable");
+        }
+        if let Some(database) = self.store {
+            std::fs::create_dir(dir.path().join("data")).expect("writable");
+            std::fs::copy(database, dir.path().join("data/events.db")).expect("there, and writable");
         }
         let launch = self.launch;
         let process = spawn(dir.path(), webhook, telemetry, &launch);

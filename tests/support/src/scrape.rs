@@ -43,18 +43,32 @@ impl Scrape {
         self.samples.iter().filter(|(series, _)| is_series(series)).map(|(_, value)| value).sum()
     }
 
-    /// Panics unless received = accepted + duplicates + quarantined at intake + rejected.
+    /// Panics unless, for each input, received = accepted + duplicates + quarantined at intake, in events; and, in requests, what was
+    /// not answered 2xx = rejected.
     pub fn assert_adds_up(&self) {
-        let received = self.sum("twilio_debugger_exporter_requests_total");
-        let accepted = self.sum("twilio_debugger_accepted_events_total");
-        let duplicates = self.sum("twilio_debugger_exporter_duplicates_total");
-        let quarantined =
-            self.sum_where("twilio_debugger_exporter_quarantined_total", |series| !series.contains("otlp_rejected"));
+        let received = "twilio_debugger_exporter_received_total";
+        let sources: Vec<&str> = self.samples.keys().filter_map(|series| source_of(series, received)).collect();
+        assert!(!sources.is_empty(), "every input is counted from the first scrape");
+        for source in sources {
+            let of = |name: &str| self.sum_where(name, |series| source_of(series, name) == Some(source));
+            let accepted = of("twilio_debugger_accepted_events_total");
+            let duplicates = of("twilio_debugger_exporter_duplicates_total");
+            let name = "twilio_debugger_exporter_quarantined_total";
+            let at_intake = |series: &str| source_of(series, name) == Some(source) && !series.contains("otlp_rejected");
+            let quarantined = self.sum_where(name, at_intake);
+            let received = of(received);
+            assert!(
+                (received - (accepted + duplicates + quarantined)).abs() < 0.5,
+                "{source}: received {received} = accepted {accepted} + duplicates {duplicates} + quarantined {quarantined}"
+            );
+        }
+        let refused = self.sum_where("twilio_debugger_exporter_requests_total", |series| !series.contains("{code=\"2"));
         let rejected = self.sum("twilio_debugger_exporter_rejected_total");
-        let parts = accepted + duplicates + quarantined + rejected;
-        assert!(
-            (received - parts).abs() < 0.5,
-            "received {received} = accepted {accepted} + duplicates {duplicates} + quarantined {quarantined} + rejected {rejected}"
-        );
+        assert!((refused - rejected).abs() < 0.5, "not answered 2xx {refused} = rejected {rejected}");
     }
+}
+
+/// The `source` label of a series of the metric `name`.
+fn source_of<'a>(series: &'a str, name: &str) -> Option<&'a str> {
+    series.strip_prefix(name)?.split_once("source=\"")?.1.split('"').next()
 }

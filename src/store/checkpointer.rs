@@ -13,11 +13,11 @@ use rusqlite::{Connection, ErrorCode};
 
 /// How much of the log has been carried over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Carried {
+pub(super) enum Checkpoint {
     /// All of it: the log starts again from its beginning.
-    All,
+    Complete,
     /// Not all: another checkpoint is running, a reader holds a part, or the disk is full. It stays in the log.
-    Some,
+    Partial,
 }
 
 /// The thread that does it; it ends with this value.
@@ -63,16 +63,16 @@ impl Checkpointer {
     }
 }
 
-/// Carries over what nobody reads. An error is fatal; want of room is none.
-pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<Carried> {
-    let mut statement = connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?;
-    let outcome =
-        statement.query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)));
+/// Carries over what nobody reads. An error is fatal; want of room is none, nor is a lock of somebody else's.
+pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<Checkpoint> {
+    let outcome = connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)").and_then(|mut statement| {
+        statement.query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)))
+    });
     match outcome {
-        Ok((0, pages, carried)) if pages == carried => Ok(Carried::All),
-        Ok(_) => Ok(Carried::Some),
+        Ok((0, pages, carried)) if pages == carried => Ok(Checkpoint::Complete),
+        Ok(_) => Ok(Checkpoint::Partial),
         Err(error) => match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Ok(Carried::Some),
+            Some(ErrorCode::DiskFull | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Ok(Checkpoint::Partial),
             _ => Err(error),
         },
     }

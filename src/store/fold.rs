@@ -1,0 +1,249 @@
+//! What a group of arrivals changes: the one place that decides it, and a pure function.
+//!
+//! [`fold`] knows no clock, no file and no configuration: the same state, the same arrivals and the same time give the same [`Change`],
+//! however often and wherever they are folded. The writer puts a change on disk, and only then [`State::apply`]s it; a change that could
+//! not be written has changed nothing.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+
+use super::prepared::{Item, Kind, Prepared};
+use super::seen::{Fingerprints, Fresh, Seen, arrivals_of};
+use crate::account::KeyName;
+use crate::error_code::ErrorCode;
+use crate::event::Source;
+use crate::intake::{Position, Receipt};
+use crate::level::Level;
+use crate::metrics::SeriesLabels;
+use crate::metrics::{Admission, AdmittedCode, CounterRow, Gains, SeriesGain};
+use crate::quarantine::QuarantineReason;
+use crate::sid::AccountSid;
+
+/// Everything that decides what an arrival changes.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) numbers: Numbers,
+    /// The fingerprints of what is remembered.
+    pub(super) seen: Seen,
+    /// How many arrivals are remembered.
+    pub(super) remembered: u64,
+    /// The most that are, `dedupe_events_max`: the oldest are forgotten first.
+    pub(super) remembered_max: u64,
+    /// Which codes have a series of their own.
+    pub(super) admission: Admission,
+}
+
+/// The one row of table `state`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Numbers {
+    /// Events in the store.
+    pub(super) events: u64,
+    /// The number of the last event ever stored.
+    pub(super) last_seq: u64,
+    /// The number of the last event that the collector has.
+    pub(super) cursor: u64,
+}
+
+/// What a group changes. Nothing has been changed yet.
+#[derive(Debug, PartialEq)]
+pub(super) struct Change<'a> {
+    /// When it was taken: the time of every row it makes.
+    pub(super) at: Timestamp,
+    /// What became of each arrival, in their order.
+    pub(super) receipts: Vec<Receipt>,
+    /// The documents of the new events, one a line.
+    pub(super) documents: String,
+    /// How many these are.
+    pub(super) events: u64,
+    /// The documents of the new entries of the quarantine.
+    pub(super) quarantined: Vec<&'a str>,
+    /// What is to be remembered: a row of table `seen_groups`.
+    pub(super) fingerprints: Vec<Fingerprints>,
+    /// How many of the oldest arrivals are remembered beyond the limit now.
+    pub(super) forgets: u64,
+    /// Feeds that have been read further.
+    pub(super) positions: Vec<&'a Position>,
+    /// Codes that are admitted now.
+    pub(super) admits: Vec<AdmittedCode>,
+    /// What is added to the metrics.
+    pub(super) gains: Gains,
+}
+
+/// Says what `intakes`, taken together `at` one moment, change in `state`.
+///
+/// `documents` is an empty buffer, for example that of an earlier group.
+pub(super) fn fold<'a>(
+    state: &State,
+    at: Timestamp,
+    intakes: impl Iterator<Item = &'a Prepared>,
+    documents: String,
+) -> Change<'a> {
+    let mut change = Change::new(at, documents);
+    let mut fresh = Fresh::default();
+    let mut tally = Tally::default();
+    for Prepared { items, source, key, position } in intakes {
+        for item in items {
+            let receipt =
+                if state.seen.is_new(item.fingerprints, &mut fresh) { Receipt::Stored } else { Receipt::Duplicate };
+            tally.count(item, *source, receipt);
+            if receipt == Receipt::Stored {
+                change.keep(item);
+            }
+            change.receipts.push(receipt);
+        }
+        if let Some(key) = key {
+            *tally.keys.entry(key).or_default() += 1;
+        }
+        change.positions.extend(position);
+    }
+    let remembered = state.remembered + change.fingerprints.len() as u64;
+    change.forgets = remembered.saturating_sub(state.remembered_max);
+    change.gains = tally.into_gains(&state.admission, &mut change.admits);
+    change
+}
+
+impl<'a> Change<'a> {
+    fn new(at: Timestamp, documents: String) -> Self {
+        Self {
+            at,
+            receipts: Vec::new(),
+            documents,
+            events: 0,
+            quarantined: Vec::new(),
+            fingerprints: Vec::new(),
+            forgets: 0,
+            positions: Vec::new(),
+            admits: Vec::new(),
+            gains: Gains::default(),
+        }
+    }
+
+    fn keep(&mut self, item: &'a Item) {
+        self.fingerprints.push(item.fingerprints);
+        match item.kind {
+            Kind::Event { .. } => {
+                if self.events > 0 {
+                    self.documents.push('\n');
+                }
+                self.documents.push_str(&item.document);
+                self.events += 1;
+            }
+            Kind::Quarantined(_) => self.quarantined.push(&item.document),
+        }
+    }
+
+    /// Whether there is anything to write. Duplicates are counted in memory, and written down with the next scrape.
+    pub(super) fn is_to_be_written(&self) -> bool {
+        !self.fingerprints.is_empty() || !self.positions.is_empty()
+    }
+
+    /// Bytes of what goes to quarantine.
+    pub(super) fn quarantined_bytes(&self) -> usize {
+        self.quarantined.iter().map(|document| document.len()).sum()
+    }
+}
+
+impl State {
+    /// Whether every arrival of `intakes` is known, and nothing else moves.
+    pub(super) fn knows_all<'a>(&self, mut intakes: impl Iterator<Item = &'a Prepared>) -> bool {
+        intakes.all(|intake| {
+            intake.position.is_none() && intake.items.iter().all(|item| self.seen.knows(item.fingerprints))
+        })
+    }
+
+    /// Makes `change` true. `forgotten` are the rows that the store has let go for it.
+    pub(super) fn apply(&mut self, change: &mut Change<'_>, forgotten: &[Vec<u8>]) {
+        self.numbers.events += change.events;
+        self.numbers.last_seq += change.events;
+        self.remembered += change.fingerprints.len() as u64;
+        for fingerprints in &change.fingerprints {
+            self.seen.remember(*fingerprints);
+        }
+        self.admission.admit(change.admits.drain(..));
+        self.forget(forgotten);
+    }
+
+    /// Forgets rows that the store has let go.
+    pub(super) fn forget(&mut self, rows: &[Vec<u8>]) {
+        for row in rows {
+            self.remembered = self.remembered.saturating_sub(arrivals_of(row));
+            self.seen.forget(row);
+        }
+    }
+}
+
+/// What a group counts, gathered by what is cheap to compare: many events are of few kinds.
+#[derive(Debug, Default)]
+struct Tally<'a> {
+    received: BTreeMap<Source, u64>,
+    duplicates: BTreeMap<Source, u64>,
+    accepted: BTreeMap<(Level, Source), u64>,
+    quarantined: BTreeMap<(QuarantineReason, Source), u64>,
+    keys: BTreeMap<&'a KeyName, u64>,
+    /// In the order in which they came: that decides which codes are admitted when there is no place for all.
+    kinds: Vec<(KindOfEvent<'a>, KindGain)>,
+    places: HashMap<KindOfEvent<'a>, usize>,
+    delays: Vec<f64>,
+}
+
+type KindOfEvent<'a> = (Level, ErrorCode, &'a AccountSid);
+
+#[derive(Debug)]
+struct KindGain {
+    events: u64,
+    newest: f64,
+}
+
+impl<'a> Tally<'a> {
+    fn count(&mut self, item: &'a Item, source: Source, receipt: Receipt) {
+        *self.received.entry(source).or_default() += 1;
+        match &item.kind {
+            _ if receipt == Receipt::Duplicate => *self.duplicates.entry(source).or_default() += 1,
+            Kind::Quarantined(reason) => *self.quarantined.entry((*reason, source)).or_default() += 1,
+            Kind::Event { level, error_code, account_sid, occurred, delay } => {
+                *self.accepted.entry((*level, source)).or_default() += 1;
+                self.delays.extend(delay);
+                let kind = (*level, *error_code, account_sid);
+                let place = *self.places.entry(kind).or_insert_with(|| {
+                    self.kinds.push((kind, KindGain { events: 0, newest: 0.0 }));
+                    self.kinds.len() - 1
+                });
+                let gain = &mut self.kinds[place].1;
+                gain.events += 1;
+                gain.newest = gain.newest.max(*occurred);
+            }
+        }
+    }
+
+    fn into_gains(self, admission: &Admission, admits: &mut Vec<AdmittedCode>) -> Gains {
+        let mut series: Vec<SeriesGain> = Vec::new();
+        let mut places: HashMap<SeriesLabels, usize> = HashMap::new();
+        for ((level, code, account), gain) in self.kinds {
+            let labels = admission.labels(level, code, account, admits);
+            // Several kinds share a series beyond the limit, and where accounts are not told apart.
+            let place = *places.entry(labels).or_insert_with_key(|labels| {
+                series.push(SeriesGain { labels: labels.clone(), events: 0, newest: 0.0 });
+                series.len() - 1
+            });
+            series[place].events += gain.events;
+            series[place].newest = series[place].newest.max(gain.newest);
+        }
+        let overflowed = series.iter().filter(|gain| gain.labels.is_overflow()).map(|gain| gain.events).sum();
+        let received = self.received.into_iter().map(|(source, count)| CounterRow::received(source, count));
+        let duplicates = self.duplicates.into_iter().map(|(source, count)| CounterRow::duplicates(source, count));
+        let accepted =
+            self.accepted.into_iter().map(|((level, source), count)| CounterRow::accepted(level, source, count));
+        let quarantined = self
+            .quarantined
+            .into_iter()
+            .map(|((reason, source), count)| CounterRow::quarantined(reason, source, count));
+        let keys = self.keys.into_iter().map(|(key, count)| CounterRow::signing_key_used(key, count));
+        let overflow = (overflowed > 0).then(|| CounterRow::series_overflow(overflowed));
+        let counters = received.chain(duplicates).chain(accepted).chain(quarantined).chain(keys).chain(overflow);
+        Gains { series, counters: counters.collect(), delays: self.delays }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+//! What a group changes, and that it is a function of nothing else.
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::{Change, Numbers, State, fold};
+use crate::account::KeyName;
+use crate::event::Source;
+use crate::intake::{Arrival, Intake, Origin, Position, Receipt};
+use crate::metrics::Admission;
+use crate::metrics::CounterRow;
+use crate::quarantine::{QuarantineReason, Quarantined};
+use crate::sid::AccountSid;
+use crate::store::prepared::Prepared;
+use crate::store::seen::Seen;
+
+fn state() -> State {
+    let numbers = Numbers { events: 0, last_seq: 0, cursor: 0 };
+    let admission = Admission::new(3, false);
+    State { numbers, seen: Seen::default(), remembered: 0, remembered_max: 1_000, admission }
+}
+
+fn event(number: u64, code: u64) -> Arrival {
+    let document = json!({
+        "sid": format!("NO{number}"), "account_sid": "AC1", "level": "error", "error_code": code.to_string(),
+        "source": "webhook", "occurred_at": "2026-01-02T03:04:05Z", "received_at": "2026-01-02T03:04:06Z",
+    });
+    Arrival::Event(Box::new(serde_json::from_value(document).expect("an event")))
+}
+
+fn entry(number: u64) -> Arrival {
+    Arrival::Quarantined(Box::new(Quarantined {
+        reason: QuarantineReason::BadPayload,
+        detail: "not JSON".to_owned(),
+        source: Source::Webhook,
+        sid: None,
+        at: Timestamp::UNIX_EPOCH,
+        content: json!([number]),
+    }))
+}
+
+fn key() -> KeyName {
+    KeyName { account_sid: AccountSid::parse("AC1").expect("valid"), position: 0 }
+}
+
+fn form(arrival: Arrival, mac: u64) -> Prepared {
+    let mut bytes = [0; 20];
+    bytes[..8].copy_from_slice(&mac.to_le_bytes());
+    Prepared::new(Intake { arrivals: vec![arrival], origin: Origin::Form { mac: bytes, key: key() } })
+}
+
+fn batch(arrivals: Vec<Arrival>) -> Prepared {
+    Prepared::new(Intake { arrivals, origin: Origin::Batch { source: Source::Webhook, key: key() } })
+}
+
+fn change<'a>(state: &State, intakes: &'a [Prepared]) -> Change<'a> {
+    fold(state, Timestamp::UNIX_EPOCH, intakes.iter(), String::new())
+}
+
+fn counted(change: &Change<'_>, row: &CounterRow) -> u64 {
+    let same = |other: &&CounterRow| (&other.metric, &other.labels) == (&row.metric, &row.labels);
+    change.gains.counters.iter().find(same).map_or(0, |row| row.value)
+}
+
+#[test]
+fn a_group_is_decided_before_any_of_it_is_remembered() {
+    let state = state();
+    let intakes = [form(event(1, 11200), 1), form(event(1, 11200), 2), form(event(2, 11200), 1), form(entry(1), 3)];
+    let first = change(&state, &intakes);
+    assert_eq!(first.receipts, [Receipt::Stored, Receipt::Duplicate, Receipt::Duplicate, Receipt::Stored]);
+    assert_eq!((first.events, first.quarantined.len(), first.fingerprints.len()), (1, 1, 2));
+    assert_eq!(first, change(&state, &intakes), "the same again: nothing has changed");
+}
+
+/// The equation that the whole exporter is held to, for whatever arrives.
+#[test]
+fn received_is_accepted_and_duplicates_and_quarantined() {
+    let state = state();
+    let intakes = [batch(vec![event(1, 1), entry(1), event(1, 1)]), batch(vec![entry(1), event(2, 2)])];
+    let change = change(&state, &intakes);
+    let source = Source::Webhook;
+    assert_eq!(counted(&change, &CounterRow::received(source, 0)), 5);
+    assert_eq!(counted(&change, &CounterRow::duplicates(source, 0)), 2);
+    assert_eq!(counted(&change, &CounterRow::accepted(crate::level::Level::Error, source, 0)), 2);
+    assert_eq!(counted(&change, &CounterRow::quarantined(QuarantineReason::BadPayload, source, 0)), 1);
+    assert_eq!(counted(&change, &CounterRow::signing_key_used(&key(), 0)), 2, "requests, not events");
+}
+
+#[test]
+fn codes_are_admitted_in_the_order_in_which_they_come() {
+    let mut state = state();
+    let intakes = [batch((1..=5).map(|number| event(number, 60_000 - number)).collect())];
+    let mut change = change(&state, &intakes);
+    let codes: Vec<_> = change.gains.series.iter().map(|gain| (gain.labels.error_code.as_str(), gain.events)).collect();
+    assert_eq!(codes, [("59999", 1), ("59998", 1), ("59997", 1), ("overflow", 2)]);
+    assert_eq!(counted(&change, &CounterRow::series_overflow(0)), 2);
+    assert_eq!(state.admission.len(), 0, "not before it is written");
+    state.apply(&mut change, &[]);
+    assert_eq!(state.admission.len(), 3);
+}
+
+#[test]
+fn what_is_remembered_beyond_the_limit_is_to_be_forgotten() {
+    let mut state = State { remembered: 9, remembered_max: 10, ..state() };
+    let intakes = [batch(vec![event(1, 1), event(2, 1), event(2, 1), entry(1)])];
+    let mut change = change(&state, &intakes);
+    assert_eq!(change.forgets, 2);
+    let oldest = vec![0xab; 32];
+    state.apply(&mut change, &[oldest]);
+    assert_eq!(state.remembered, 10);
+}
+
+/// A page without anything new has been read all the same, or it would be asked for for ever.
+#[test]
+fn a_position_moves_with_what_it_covers_and_also_without() {
+    let position = Position { feed: "alerts AC1".to_owned(), read_through: Timestamp::UNIX_EPOCH };
+    let page = |arrivals| {
+        let origin = Origin::Page { source: Source::Webhook, position: position.clone() };
+        [Prepared::new(Intake { arrivals, origin })]
+    };
+    let state = state();
+    for intakes in [page(Vec::new()), page(vec![event(1, 1)])] {
+        let change = change(&state, &intakes);
+        assert_eq!(change.positions, [&position]);
+        assert!(change.is_to_be_written());
+        assert!(!state.knows_all(intakes.iter()));
+    }
+}
+
+/// Everything that tells two states apart, after `intakes` in groups of these lengths.
+fn after(intakes: &[Prepared], lengths: &[usize]) -> (Numbers, u64, Admission, Vec<Receipt>, u64, Vec<bool>) {
+    let mut state = state();
+    let (mut receipts, mut events, mut rest) = (Vec::new(), 0, intakes);
+    for length in lengths.iter().copied().chain([intakes.len()]) {
+        let (group, behind) = rest.split_at(length.min(rest.len()));
+        let mut change = change(&state, group);
+        receipts.append(&mut change.receipts);
+        events += change.gains.series.iter().map(|gain| gain.events).sum::<u64>();
+        state.apply(&mut change, &[]);
+        rest = behind;
+    }
+    let known = intakes.iter().flat_map(|intake| &intake.items).map(|item| state.seen.knows(item.fingerprints));
+    (state.numbers, state.remembered, state.admission, receipts, events, known.collect())
+}
+
+proptest! {
+    /// How requests fall into groups is chance. It must not decide anything.
+    #[test]
+    fn the_bounds_of_groups_decide_nothing(
+        arrivals in prop::collection::vec((0_u64..20, 0_u64..6, 0_u64..30, any::<bool>()), 0..40),
+        lengths in prop::collection::vec(0_usize..7, 0..20),
+    ) {
+        let intakes: Vec<_> = arrivals
+            .into_iter()
+            .map(|(number, code, mac, is_event)| form(if is_event { event(number, code) } else { entry(number) }, mac))
+            .collect();
+        prop_assert_eq!(after(&intakes, &lengths), after(&intakes, &[]));
+    }
+}
