@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use self::reload::Reloader;
 use crate::causes::with_causes;
@@ -84,11 +85,12 @@ pub struct Running {
     pub webhook_address: SocketAddr,
     /// The telemetry listener's address.
     pub telemetry_address: SocketAddr,
-    receiver: Arc<Receiver>,
     store: Store,
     writer: std::thread::JoinHandle<()>,
-    stop_webhook: watch::Sender<bool>,
-    stop_rest: watch::Sender<bool>,
+    /// Ends the webhook listener: what comes now is refused.
+    drain: CancellationToken,
+    /// Ends everything else.
+    end: CancellationToken,
     webhook: JoinHandle<bool>,
     telemetry: JoinHandle<bool>,
     delivery: Option<JoinHandle<()>>,
@@ -120,12 +122,14 @@ pub async fn start(loaded: Loaded, sources: Sources) -> Result<Running, StartErr
     let telemetry = bind("telemetry.listen", settings.telemetry.listen, &telemetry_controls).await?;
     let (webhook_address, telemetry_address) = (webhook.address(), telemetry.address());
 
-    let receiver =
-        Arc::new(Receiver::new(rules_of(&settings, webhook_guard.basic_auth.clone()), store.clone(), metrics.clone()));
+    let (drain, end) = (CancellationToken::new(), CancellationToken::new());
+    let rules = rules_of(&settings, webhook_guard.basic_auth.clone());
+    let receiver = Arc::new(Receiver::new(rules, store.clone(), metrics.clone(), drain.clone()));
     let (reloads, reload_requests) = mpsc::channel(RELOADS_MAX);
     let page = Arc::new(Telemetry {
         metrics: metrics.clone(),
         store: store.clone(),
+        draining: drain.clone(),
         receiver: receiver.clone(),
         shown: ArcSwap::from_pointee(shown_of(&settings)),
         guard: ArcSwap::from_pointee(telemetry_guard),
@@ -134,14 +138,11 @@ pub async fn start(loaded: Loaded, sources: Sources) -> Result<Running, StartErr
         scrapes: Semaphore::new(telemetry::SCRAPES_MAX),
     });
     let (limits, limits_in_force) = watch::channel(settings.store.clone());
-    let (stop_webhook, webhook_stopped) = watch::channel(false);
-    let (stop_rest, rest_stopped) = watch::channel(false);
-    let webhook = tokio::spawn(webhook.serve(receiver.clone(), webhook_stopped, DRAIN_TIMEOUT));
+    let webhook = tokio::spawn(webhook.serve(receiver.clone(), drain.clone(), DRAIN_TIMEOUT));
     let telemetry_router = telemetry::router(page.clone());
-    let telemetry = tokio::spawn(telemetry.serve(telemetry_router, rest_stopped.clone(), Duration::from_secs(1)));
-    tokio::spawn(maintain(store.clone(), limits_in_force, rest_stopped.clone()));
-    let delivery =
-        client.map(|client| tokio::spawn(otlp::ship(backlog, client, metrics.clone(), rest_stopped.clone())));
+    let telemetry = tokio::spawn(telemetry.serve(telemetry_router, end.clone(), Duration::from_secs(1)));
+    tokio::spawn(maintain(store.clone(), limits_in_force, end.clone()));
+    let delivery = client.map(|client| tokio::spawn(otlp::ship(backlog, client, metrics.clone(), end.clone())));
     announce::started(&settings, webhook_address, telemetry_address, &warnings, moved_aside.as_deref());
     let reloader = Reloader {
         sources,
@@ -153,19 +154,8 @@ pub async fn start(loaded: Loaded, sources: Sources) -> Result<Running, StartErr
         telemetry_controls,
         limits,
     };
-    tokio::spawn(reloader.run(reload_requests, rest_stopped));
-    Ok(Running {
-        webhook_address,
-        telemetry_address,
-        receiver,
-        store,
-        writer,
-        stop_webhook,
-        stop_rest,
-        webhook,
-        telemetry,
-        delivery,
-    })
+    tokio::spawn(reloader.run(reload_requests, end.clone()));
+    Ok(Running { webhook_address, telemetry_address, store, writer, drain, end, webhook, telemetry, delivery })
 }
 
 async fn bind(setting: &'static str, address: SocketAddr, controls: &Arc<Controls>) -> Result<Server, StartError> {
@@ -188,23 +178,17 @@ fn note_loaded(metrics: &Metrics) {
 }
 
 /// Applies the limits now and then, and new ones at once.
-async fn maintain(store: Store, mut limits: watch::Receiver<store::Settings>, mut stopped: watch::Receiver<bool>) {
+async fn maintain(store: Store, mut limits: watch::Receiver<store::Settings>, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(MAINTENANCE_INTERVAL);
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
             Ok(()) = limits.changed() => {}
-            () = turned(&mut stopped) => return,
+            () = stop.cancelled() => return,
         }
         let limits = limits.borrow_and_update().clone();
         store.maintain(limits).await;
     }
-}
-
-/// Completes when the flag is true, or when nobody is left to set it.
-async fn turned(flag: &mut watch::Receiver<bool>) {
-    // Either way the wait is over; the value that comes with it is a lock guard, which must not be held on to.
-    drop(flag.wait_for(|turned| *turned).await);
 }
 
 impl Running {
@@ -214,16 +198,15 @@ impl Running {
         let told = tokio::select! {
             () = stop => true,
             // The writer holds the sender until it ends, and it ends without a failure only when told to.
-            () = turned(&mut failed) => false,
+            _ = failed.wait_for(|failed| *failed) => false,
         };
         let deadline = tokio::time::Instant::now() + DRAIN_TIMEOUT;
-        self.receiver.drain();
+        self.drain.cancel();
         if told {
             tracing::info!("draining");
         }
-        self.stop_webhook.send_replace(true);
         let drained = self.webhook.await.unwrap_or(false);
-        self.stop_rest.send_replace(true);
+        self.end.cancel();
         if let Some(delivery) = self.delivery {
             // What is in flight may still be acknowledged; what is not stays in the store.
             let _ = tokio::time::timeout_at(deadline, delivery).await;

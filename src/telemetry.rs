@@ -20,6 +20,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use crate::input::webhook::Receiver;
 use crate::listener::{CHALLENGE, Guard};
@@ -63,6 +64,8 @@ pub struct Telemetry {
     pub metrics: Arc<Metrics>,
     /// The store, whose state decides readiness.
     pub store: Store,
+    /// Cancelled when the process ends: it is not ready then.
+    pub draining: CancellationToken,
     /// The webhook listener, for its last refusals.
     pub receiver: Arc<Receiver>,
     /// What the page for people shows of the settings in force.
@@ -99,7 +102,7 @@ async fn healthy() -> &'static str {
 }
 
 async fn ready(State(telemetry): State<Arc<Telemetry>>) -> Response {
-    let reason = if telemetry.receiver.is_draining() {
+    let reason = if telemetry.draining.is_cancelled() {
         "shutting down"
     } else if *telemetry.store.failed().borrow() {
         "store failed"

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinError;
+use tokio_util::sync::CancellationToken;
 
-use super::{note_loaded, rules_of, shown_of, turned};
+use super::{note_loaded, rules_of, shown_of};
 use crate::config::{ConfigError, Loaded, Settings, Sources, load_everything};
 use crate::input::webhook::Receiver;
 use crate::listener::Controls;
@@ -43,7 +44,7 @@ pub(super) struct Reloader {
 
 impl Reloader {
     /// Reloads at every request and at every SIGHUP, until told to stop.
-    pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Reload>, mut stopped: watch::Receiver<bool>) {
+    pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Reload>, stop: CancellationToken) {
         let mut hangups = signal(SignalKind::hangup())
             .inspect_err(|error| tracing::warn!(%error, "SIGHUP cannot be watched; reload by POST /-/reload"))
             .ok();
@@ -58,7 +59,7 @@ impl Reloader {
                     // A signal has nobody to tell it to.
                     let _ = self.reload().await;
                 }
-                () = turned(&mut stopped) => return,
+                () = stop.cancelled() => return,
             }
         }
     }

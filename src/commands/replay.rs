@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use super::{CommandError, block_on};
 use crate::app::stop_signal;
@@ -71,18 +72,19 @@ async fn export(
     // Somebody waits for this: a collector that is not there is said at once. One that goes away later is waited for. Whatever it
     // says of a request without records, it is there: Loki refuses that.
     client.send(Vec::new()).await.map_err(|error| CommandError::failed("the collector takes no records", &error))?;
-    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let stop = CancellationToken::new();
+    let signalled = stop.clone();
     tokio::spawn(async move {
         stop_signal().await;
-        stop.send_replace(true);
+        signalled.cancel();
     });
     let start = range.from.checked_sub(CLOCK_SKEW).unwrap_or(Timestamp::MIN);
     let mut position = archive.last_before(start).map_err(|error| unreadable(&error))?;
     // Those that arrive from now on are exported by `serve`.
     let end = archive.last_seq().map_err(|error| unreadable(&error))?;
-    let mut replay = Replay::new(&client, stopped.clone());
+    let mut replay = Replay::new(&client, stop.clone());
     let mut wanted = 0;
-    while position < end && !*stopped.borrow() {
+    while position < end && !stop.is_cancelled() {
         let mut page = archive.events_after(position, PAGE_EVENTS).map_err(|error| unreadable(&error))?;
         let Some(last) = page.last() else { break };
         position = last.seq;
@@ -92,7 +94,7 @@ async fn export(
     }
     let Replayed { delivered, refused } = replay.replayed();
     writeln!(out, "{delivered} delivered, {refused} refused by the collector")?;
-    if *stopped.borrow() {
+    if stop.is_cancelled() {
         writeln!(out, "stopped before the end of the range")?;
         return Ok(ExitCode::FAILURE);
     }

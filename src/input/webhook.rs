@@ -5,7 +5,6 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -16,6 +15,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use jiff::Timestamp;
 use prometheus::IntGauge;
+use tokio_util::sync::CancellationToken;
 use tracing::field;
 
 use super::delivery::Delivery;
@@ -69,7 +69,7 @@ pub struct Receiver {
     store: Store,
     metrics: Arc<Metrics>,
     rejections: Rejections,
-    draining: AtomicBool,
+    draining: CancellationToken,
 }
 
 /// What a reload replaces as a whole, so that no request sees half of it.
@@ -99,32 +99,15 @@ impl Rules {
 }
 
 impl Receiver {
-    /// Starts with `rules`.
+    /// Starts with `rules`; refuses new requests once `draining` is cancelled.
     #[must_use]
-    pub fn new(rules: Rules, store: Store, metrics: Arc<Metrics>) -> Self {
-        Self {
-            rules: ArcSwap::from_pointee(rules),
-            store,
-            metrics,
-            rejections: Rejections::default(),
-            draining: AtomicBool::new(false),
-        }
+    pub fn new(rules: Rules, store: Store, metrics: Arc<Metrics>, draining: CancellationToken) -> Self {
+        Self { rules: ArcSwap::from_pointee(rules), store, metrics, rejections: Rejections::default(), draining }
     }
 
     /// Replaces the rules; requests under way finish under the old ones.
     pub fn set_rules(&self, rules: Rules) {
         self.rules.store(Arc::new(rules));
-    }
-
-    /// Refuses new requests from now on.
-    pub fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether new requests are refused.
-    #[must_use]
-    pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
     }
 
     /// What has been refused lately.
@@ -229,7 +212,7 @@ impl Receiver {
 
     /// Whether anything can be taken now; asked before the body, which could be large.
     fn check_open(&self) -> Result<(), Rejection> {
-        if self.is_draining() {
+        if self.draining.is_cancelled() {
             return Err(Rejection::ShuttingDown);
         }
         Ok(self.store.check_room()?)

@@ -22,8 +22,9 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 use tokio_io_timeout::TimeoutWriter;
+use tokio_util::sync::CancellationToken;
 use tower::Service;
 
 /// How long a client may take for a request's header, and a connection may stand idle.
@@ -140,17 +141,16 @@ impl Server {
         self.address
     }
 
-    /// Serves until `stop` is true, then lets requests under way finish, at most for `drain`.
+    /// Serves until `stop` is cancelled, then lets requests under way finish, at most for `drain`.
     ///
     /// Returns whether all of them did.
-    pub async fn serve<S: Answers>(self, service: S, mut stop: watch::Receiver<bool>, drain: Duration) -> bool {
+    pub async fn serve<S: Answers>(self, service: S, stop: CancellationToken, drain: Duration) -> bool {
         let graceful = GracefulShutdown::new();
         loop {
             let accepted = async { (self.controls.room().await, self.listener.accept().await) };
             let (place, accepted) = tokio::select! {
                 accepted = accepted => accepted,
-                // The sender lives as long as the process; without it there is nothing to serve either.
-                _ = stop.wait_for(|stop| *stop) => break,
+                () = stop.cancelled() => break,
             };
             match accepted {
                 Ok((stream, peer)) => {

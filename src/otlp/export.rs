@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use self::backoff::Backoff;
 use self::batch::{Batch, split_by_bytes};
@@ -73,12 +73,12 @@ pub(super) struct Exporter<'a, S> {
     client: &'a Client,
     pub(super) settle: S,
     patience: Patience,
-    stop: watch::Receiver<bool>,
+    stop: CancellationToken,
     held: bool,
 }
 
 impl<'a, S: Settle> Exporter<'a, S> {
-    pub(super) fn new(client: &'a Client, settle: S, patience: Patience, stop: watch::Receiver<bool>) -> Self {
+    pub(super) fn new(client: &'a Client, settle: S, patience: Patience, stop: CancellationToken) -> Self {
         Self { client, settle, patience, stop, held: false }
     }
 
@@ -135,7 +135,7 @@ impl<'a, S: Settle> Exporter<'a, S> {
     async fn send_until_judged(&mut self, records: impl Fn() -> Vec<LogRecord>) -> Result<Verdict, Stopped> {
         let mut backoff = Backoff::new(self.patience.retry_min, self.patience.retry_max);
         loop {
-            if *self.stop.borrow() {
+            if self.stop.is_cancelled() {
                 return Err(Stopped::ShuttingDown);
             }
             let error = match self.client.send(records()).await {
@@ -193,7 +193,7 @@ impl<'a, S: Settle> Exporter<'a, S> {
     pub(super) async fn wait(&mut self, wait: Duration) -> Result<(), Stopped> {
         tokio::select! {
             () = tokio::time::sleep(wait) => Ok(()),
-            () = turned(&mut self.stop) => Err(Stopped::ShuttingDown),
+            () = self.stop.cancelled() => Err(Stopped::ShuttingDown),
         }
     }
 
@@ -232,12 +232,6 @@ impl<'a, S: Settle> Exporter<'a, S> {
         self.settle.failed(error.class(), 1);
         self.settle.up(false);
     }
-}
-
-/// Completes when the flag is true, or when nobody is left to set it.
-pub(super) async fn turned(flag: &mut watch::Receiver<bool>) {
-    // Either way the wait is over; the value that comes with it is a lock guard, which must not be held on to.
-    drop(flag.wait_for(|turned| *turned).await);
 }
 
 #[cfg(test)]

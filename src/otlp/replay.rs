@@ -1,6 +1,6 @@
 //! Exports chosen events once more, for a collector that has lost them.
 
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::client::Client;
 use super::export::{Exporter, Patience, Settle};
@@ -22,11 +22,11 @@ pub struct Replayed {
 impl<'a> Replay<'a> {
     /// Prepares for `client`'s collector; sends nothing yet.
     #[must_use]
-    pub fn new(client: &'a Client, stop: watch::Receiver<bool>) -> Self {
+    pub fn new(client: &'a Client, stop: CancellationToken) -> Self {
         Self(Exporter::new(client, Replayed::default(), Patience::default(), stop))
     }
 
-    /// Exports `events`, in order, and waits for the collector as long as that takes; ends early once `stop` is true. What was
+    /// Exports `events`, in order, and waits for the collector as long as that takes; ends early once `stop` is cancelled. What was
     /// taken until then is in [`Self::replayed`].
     pub async fn export(&mut self, events: Vec<StoredEvent>) {
         // The one error is a stop, and who asked for it knows of it.

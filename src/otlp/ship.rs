@@ -3,27 +3,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::client::Client;
-use super::export::{Exporter, Patience, Settle, Stopped, turned};
+use super::export::{Exporter, Patience, Settle, Stopped};
 use crate::metrics::{Metrics, OtlpFailure};
 use crate::store::{Backlog, Settlement, StoreGone};
 
 /// How long to wait between two tries at a store that cannot be read.
 const STORE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Ships everything the store has and will have, until `stop` is true.
+/// Ships everything the store has and will have, until `stop` is cancelled.
 ///
 /// A store that cannot be read is tried again: while it cannot, `otlp_up` is 0 and nothing is lost.
-pub async fn ship(backlog: Backlog, client: Client, metrics: Arc<Metrics>, mut stop: watch::Receiver<bool>) {
+pub async fn ship(backlog: Backlog, client: Client, metrics: Arc<Metrics>, stop: CancellationToken) {
     let records_max = client.batch_records_max;
     let mut exporter = Exporter::new(&client, Counted { backlog, metrics }, Patience::default(), stop.clone());
     let mut answered = false;
     loop {
         let events = tokio::select! {
             events = exporter.settle.backlog.unsent(records_max) => events,
-            () = turned(&mut stop) => return,
+            () = stop.cancelled() => return,
             () = exporter.probe_until_answered(), if !answered => {
                 answered = true;
                 continue;

@@ -6,7 +6,7 @@ mod refusals;
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::{Exporter, Patience, Settle, Stopped};
 use crate::metrics::OtlpFailure;
@@ -81,20 +81,19 @@ fn events(count: u64, payload_bytes: usize) -> Vec<StoredEvent> {
 
 /// Delivers everything to `collector` with short patience, and gives what was settled.
 async fn export(settings: &Settings, events: Vec<StoredEvent>) -> Ledger {
-    let (_stop, stopped) = watch::channel(false);
-    export_until(settings, events, SHORT, stopped).await.expect("nobody stops it")
+    export_until(settings, events, SHORT, CancellationToken::new()).await.expect("nobody stops it")
 }
 
 async fn export_until(
     settings: &Settings,
     events: Vec<StoredEvent>,
     patience: Patience,
-    stopped: watch::Receiver<bool>,
+    stop: CancellationToken,
 ) -> Result<Ledger, Stopped> {
     // Another test may have done so already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = Client::new(settings).expect("a client");
-    let mut exporter = Exporter::new(&client, Ledger::default(), patience, stopped);
+    let mut exporter = Exporter::new(&client, Ledger::default(), patience, stop);
     for batch in events.chunks(client.batch_records_max) {
         exporter.export(batch.to_vec()).await?;
     }

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use prost::Message as _;
-use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 use tonic::Code;
 
 use super::super::super::Client;
@@ -141,14 +141,15 @@ async fn a_stop_ends_every_wait_at_once() {
         for protocol in Protocol::BOTH {
             let collector = Scripted::start(protocol, at_first(usize::MAX, reply.clone()));
             let settings = settings(protocol, &collector);
-            let (stop, stopped) = watch::channel(false);
+            let stop = CancellationToken::new();
+            let stopped = stop.clone();
             let patience = Patience { retry_min: hour * 1000, retry_max: hour * 1000, probe_interval: hour };
             let export = tokio::spawn(async move { export_until(&settings, events(3, 10), patience, stopped).await });
             while collector.received().is_empty() {
                 tokio::task::yield_now().await;
             }
             let asked = Instant::now();
-            stop.send_replace(true);
+            stop.cancel();
             let ended = export.await.expect("no panic");
             assert_eq!(ended.err(), Some(Stopped::ShuttingDown), "{reply:?}");
             assert!(asked.elapsed() < Duration::from_secs(2), "{reply:?} over {protocol:?}");
@@ -204,8 +205,7 @@ async fn a_destination_that_comes_later_is_noticed_without_an_event() {
         for protocol in Protocol::BOTH {
             let collector = Scripted::start(protocol, at_first(2, reply.clone()));
             let client = Client::new(&settings(protocol, &collector)).expect("a client");
-            let (_stop, stopped) = watch::channel(false);
-            let exporter = Exporter::new(&client, Ledger::default(), SHORT, stopped);
+            let exporter = Exporter::new(&client, Ledger::default(), SHORT, CancellationToken::new());
             exporter.probe_until_answered().await;
             let requests = collector.received();
             assert_eq!(requests.len(), 3, "{reply:?} over {protocol:?}: two refusals, one success");
