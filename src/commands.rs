@@ -1,4 +1,4 @@
-//! The commands: what each does when it is typed, and how it ends.
+//! The commands: what can be typed for each, what it then does, and how it ends.
 //!
 //! A command writes to the output it is given and fails with one sentence. Exit codes: 0 done, 1 failed or "no", 2 wrong
 //! usage or configuration. A reader that goes away (`events | head`) is no failure. No command prints a secret.
@@ -6,18 +6,73 @@
 mod check;
 mod demo;
 mod events;
+mod flags;
 mod replay;
 mod rules;
 mod send;
+mod serve;
 mod verify;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use clap::Subcommand;
+
+use self::flags::Values;
 use crate::app;
 use crate::causes::with_causes;
-use crate::cli::Command;
-use crate::config::{ConfigError, Sources};
+use crate::config::{ConfigError, Environment, Sources};
+
+pub(crate) use flags::{BeforeCommand, SettingFlags};
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the exporter
+    Serve(serve::Args),
+    /// Read the configuration and name every fault in it
+    Check(check::Args),
+    /// Sign and post sample events, as Twilio would
+    Send(send::Args),
+    /// Explain why a signature does or does not match
+    Verify(verify::Args),
+    /// Run everything on this machine with a throw-away token and a handful of events
+    Demo(demo::Args),
+    /// List stored events, newest first
+    Events(events::Args),
+    /// Export stored events once more
+    Replay(replay::Args),
+    /// Print the alert rules, for Prometheus or for Grafana
+    Rules(rules::Args),
+}
+
+impl Default for Command {
+    fn default() -> Self {
+        Self::Serve(serve::Args::default())
+    }
+}
+
+impl Command {
+    /// The settings that were typed as flags, after its name.
+    pub(crate) fn flags(&self) -> &Values {
+        match self {
+            Self::Serve(serve) => serve.flags.values(),
+            Self::Check(check) => check.flags.values(),
+            Self::Send(_) | Self::Rules(_) => &flags::NONE,
+            Self::Verify(verify) => verify.flags.values(),
+            Self::Demo(demo) => demo.flags.values(),
+            Self::Events(events) => events.flags.values(),
+            Self::Replay(replay) => replay.flags.values(),
+        }
+    }
+
+    /// Puts what was typed in the place of the variables of the same meaning.
+    pub(crate) fn stand_in(&self, environment: &mut Environment) {
+        if let Self::Send(send) = self {
+            send.stand_in(environment);
+        }
+    }
+}
 
 /// A reason why a command ends before its work is done.
 #[derive(Debug, thiserror::Error)]

@@ -30,13 +30,13 @@ pub mod log;
 pub mod input;
 pub mod telemetry;
 
-// What was checked, and what was typed of it.
+// What was checked.
 pub mod config;
-pub mod cli;
 
-// Built, announced, run, drained; and every other command.
+// Built, announced, run, drained; every other command; and what was typed to get there.
 pub mod app;
 pub mod commands;
+pub mod cli;
 
 /// The git revision this was built from, or `unknown`.
 pub const BUILD_REVISION: &str = env!("BUILD_REVISION");

@@ -1,6 +1,6 @@
 use clap::{CommandFactory as _, Parser as _};
 
-use super::{Cli, Command, Moment};
+use super::{Cli, Command};
 use crate::config::{Environment, KEYS};
 
 fn parse(line: &str) -> Result<Cli, clap::Error> {
@@ -77,15 +77,6 @@ fn every_setting_is_in_the_help_of_serve_and_no_secret_is_a_flag() {
         assert!(help.contains(&format!("--{} ", key.flag())), "{}", key.path);
     }
     assert!(!help.contains("--auth") && !help.contains("header"), "{help}");
-}
-
-#[test]
-fn a_moment_is_a_time_or_a_while_ago() {
-    let now = "2026-01-31T12:00:00Z".parse().expect("a time");
-    for (text, meant) in [("2h", "2026-01-31T10:00:00Z"), ("2026-01-01T00:00:00+01:00", "2025-12-31T23:00:00Z")] {
-        assert_eq!(Moment::parse(text).expect(text).resolve(now).to_string(), meant);
-    }
-    assert_eq!(Moment::parse("20000y").expect("long").resolve(now), jiff::Timestamp::MIN);
 }
 
 #[test]

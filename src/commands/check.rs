@@ -4,15 +4,28 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
+use super::flags::{Everything, SettingFlags};
 use super::{CommandError, block_on};
 use crate::causes::with_causes;
-use crate::cli::Check;
 use crate::config::{Settings, Sources, load_everything};
 use crate::otlp::{self, Client, Verdict};
 use crate::redact::mask_url;
 
+/// What `check` is told.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  twilio-debugger-exporter check --config exporter.yml
+  twilio-debugger-exporter check --config exporter.yml --connect")]
+pub struct Args {
+    /// Also ask the OTLP endpoint whether it takes records
+    #[arg(long)]
+    connect: bool,
+    #[command(flatten)]
+    pub(super) flags: SettingFlags<Everything>,
+}
+
 /// Reads everything that `serve` would read; with `--connect`, also tries what `serve` would need.
-pub(super) fn run(check: &Check, sources: &Sources, out: &mut impl Write) -> Result<ExitCode, CommandError> {
+pub(super) fn run(check: &Args, sources: &Sources, out: &mut impl Write) -> Result<ExitCode, CommandError> {
     let loaded = load_everything(sources)?;
     for warning in &loaded.warnings {
         writeln!(out, "warning: {warning}")?;

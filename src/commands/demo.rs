@@ -21,6 +21,7 @@ use self::collector::Collector;
 use self::readable::Readable;
 use self::scraper::Scraper;
 use super::CommandError;
+use super::flags::{Listeners, SettingFlags};
 use super::send::{Sample, Sender};
 use crate::app::{self, Ended, Running, stop_signal};
 use crate::causes::with_causes;
@@ -41,6 +42,19 @@ const EVENTS: [(&str, &str); 5] = [
 
 /// How long the demo waits for its own log records.
 const RECORDS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What `demo` is told.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Needs no account and no network. Events are kept in a directory that goes away with the command.
+
+Example:
+  twilio-debugger-exporter demo --webhook.listen 127.0.0.1:8080 --telemetry.listen 127.0.0.1:9979"
+)]
+pub struct Args {
+    #[command(flatten)]
+    pub(super) flags: SettingFlags<Listeners>,
+}
 
 /// Runs until a signal.
 pub(super) fn run(sources: &Sources, out: &mut impl Write) -> Result<ExitCode, CommandError> {

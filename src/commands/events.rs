@@ -10,10 +10,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use self::table::Row;
+use super::flags::{Directory, SettingFlags};
 use super::{CommandError, block_on};
 use crate::app::stop_signal;
 use crate::causes::with_causes;
-use crate::cli::Events;
 use crate::config::{Sources, load_store};
 use crate::event::DebuggerEvent;
 use crate::quarantine::Quarantined;
@@ -32,8 +32,33 @@ enum Entry {
     Quarantined(ListedQuarantine),
 }
 
+/// What `events` is told.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Works beside a running serve.
+
+Examples:
+  twilio-debugger-exporter events --store.dir ./data --limit 10
+  twilio-debugger-exporter events --quarantined --json
+  twilio-debugger-exporter events --follow")]
+pub struct Args {
+    /// One JSON document a line
+    #[arg(long)]
+    json: bool,
+    /// Wait for new events and list them as they come
+    #[arg(long)]
+    follow: bool,
+    /// The most events that are listed
+    #[arg(long, value_name = "COUNT", default_value_t = 50)]
+    limit: usize,
+    /// Those that were signed but not understood, or that the collector refused
+    #[arg(long)]
+    quarantined: bool,
+    #[command(flatten)]
+    pub(super) flags: SettingFlags<Directory>,
+}
+
 /// Lists, and follows if asked to.
-pub(super) fn run(events: &Events, sources: &Sources, out: &mut impl Write) -> Result<ExitCode, CommandError> {
+pub(super) fn run(events: &Args, sources: &Sources, out: &mut impl Write) -> Result<ExitCode, CommandError> {
     let dir = load_store(sources)?.dir;
     let archive = Archive::open(&dir).map_err(|error| unreadable(&error))?;
     let mut tail = Tail { stored: archive.last_seq().map_err(|error| unreadable(&error))?, quarantined: 0 };
@@ -57,7 +82,7 @@ pub(super) fn run(events: &Events, sources: &Sources, out: &mut impl Write) -> R
 }
 
 /// The newest entries, newest first.
-fn newest(archive: &Archive, events: &Events) -> Result<Vec<Entry>, ArchiveError> {
+fn newest(archive: &Archive, events: &Args) -> Result<Vec<Entry>, ArchiveError> {
     let stored = if events.quarantined { Vec::new() } else { archive.newest_events(events.limit)? };
     let quarantined = archive.quarantine(events.limit)?;
     let mut entries: Vec<Entry> =
@@ -75,7 +100,7 @@ struct Tail {
     quarantined: u64,
 }
 
-async fn follow(archive: &Archive, mut tail: Tail, events: &Events, out: &mut impl Write) -> Result<(), CommandError> {
+async fn follow(archive: &Archive, mut tail: Tail, events: &Args, out: &mut impl Write) -> Result<(), CommandError> {
     let mut stop = std::pin::pin!(stop_signal());
     let mut ticks = tokio::time::interval(POLL_INTERVAL);
     loop {

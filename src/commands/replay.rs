@@ -2,6 +2,8 @@
 //!
 //! It reads beside a running `serve` and writes nothing: counters and the cursor of log export stay where they are.
 
+mod moment;
+
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -9,10 +11,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use self::moment::Moment;
+use super::flags::{self, SettingFlags};
 use super::{CommandError, block_on};
 use crate::app::stop_signal;
 use crate::causes::with_causes;
-use crate::cli;
 use crate::config::{Export, Sources, load_export};
 use crate::log;
 use crate::otlp::{self, Client, Replay, Replayed};
@@ -31,8 +34,28 @@ struct Range {
     to: Timestamp,
 }
 
+/// What `replay` is told.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Counts nothing again and moves no cursor. Times are those of the event, RFC 3339 or how long ago.
+
+Examples:
+  twilio-debugger-exporter replay --from 2h
+  twilio-debugger-exporter replay --from 2026-01-31T00:00:00Z --to 2026-02-01T00:00:00Z"
+)]
+pub struct Args {
+    /// The first moment, included
+    #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
+    from: Moment,
+    /// The last moment, not included [default: now]
+    #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
+    to: Option<Moment>,
+    #[command(flatten)]
+    pub(super) flags: SettingFlags<flags::Export>,
+}
+
 /// Exports; 0 if the collector took every event of the range, else 1.
-pub(super) fn run(replay: &cli::Replay, sources: &Sources, out: &mut impl Write) -> Result<ExitCode, CommandError> {
+pub(super) fn run(replay: &Args, sources: &Sources, out: &mut impl Write) -> Result<ExitCode, CommandError> {
     let Export { store, otlp, log: log_settings } = load_export(sources)?;
     let Some(collector) = otlp else {
         return Err(CommandError::Usage("there is nowhere to replay to: set otlp.endpoint".into()));
@@ -47,7 +70,7 @@ pub(super) fn run(replay: &cli::Replay, sources: &Sources, out: &mut impl Write)
 }
 
 impl Range {
-    fn new(replay: &cli::Replay, now: Timestamp) -> Result<Self, CommandError> {
+    fn new(replay: &Args, now: Timestamp) -> Result<Self, CommandError> {
         let from = replay.from.resolve(now);
         let to = replay.to.map_or(now, |to| to.resolve(now));
         if from < to {
@@ -107,18 +130,16 @@ fn unreadable(error: &ArchiveError) -> CommandError {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
+    use clap::{Args as _, Command, FromArgMatches as _};
     use jiff::Timestamp;
 
-    use super::Range;
-    use crate::cli::{Cli, Command};
-    use crate::config::Environment;
+    use super::{Args, Range};
 
     fn range(arguments: &[&str]) -> Option<Range> {
-        let typed = ["twilio-debugger-exporter", "replay"].iter().chain(arguments);
-        let (command, _) = Cli::try_parse_from(typed).ok()?.into_parts(Environment::default());
-        let Command::Replay(replay) = command else { return None };
-        Range::new(&replay, "2026-01-02T12:00:00Z".parse().expect("a time")).ok()
+        let command = Args::augment_args(Command::new("replay").no_binary_name(true));
+        let typed = command.try_get_matches_from(arguments).expect("arguments");
+        let args = Args::from_arg_matches(&typed).expect("arguments");
+        Range::new(&args, "2026-01-02T12:00:00Z".parse().expect("a time")).ok()
     }
 
     fn time(text: &str) -> Timestamp {

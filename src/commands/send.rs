@@ -6,30 +6,91 @@
 mod counter;
 mod sample;
 mod sender;
+mod statistics;
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 
 use self::counter::Counter;
 pub(super) use self::sample::Sample;
 use self::sample::fresh_sid;
 pub(super) use self::sender::Sender;
+use self::statistics::Statistics;
 use super::{CommandError, block_on};
 use crate::account::Account;
-use crate::causes::with_causes;
-use crate::cli;
-use crate::config::{Sources, load_signing};
+use crate::config::{Environment, Sources, load_signing};
+use crate::error_code::ErrorCode;
+use crate::level::Level;
 use crate::public_url::PublicUrl;
 use crate::sid::{AccountSid, EventSid};
 
+/// What `send` is told.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Account and token come from the configuration or the environment, unless given here.
+
+Examples:
+  twilio-debugger-exporter send http://127.0.0.1:8080/twilio --sign-url https://hooks.example.com/twilio
+  twilio-debugger-exporter send https://hooks.example.com/twilio --level warning --error-code 30007 --count 100 --rate 10
+  twilio-debugger-exporter send http://127.0.0.1:8080/twilio --expect-counted http://127.0.0.1:9979/metrics
+  twilio-debugger-exporter send https://hooks.example.com/twilio --file event.json --auth-token-file token")]
+pub struct Args {
+    /// The URL to post to
+    url: String,
+    /// The account in the event
+    #[arg(long, value_name = "SID", value_parser = AccountSid::parse)]
+    account_sid: Option<AccountSid>,
+    /// File with the token to sign with
+    #[arg(long, value_name = "FILE")]
+    auth_token_file: Option<PathBuf>,
+    /// The parent account in the event
+    #[arg(long, value_name = "SID", value_parser = AccountSid::parse)]
+    parent_account_sid: Option<AccountSid>,
+    /// error, warning, info or debug
+    #[arg(long, default_value = "error", value_parser = level)]
+    level: Level,
+    /// The code in the event
+    #[arg(long, value_name = "CODE", default_value = "11200", value_parser = error_code)]
+    error_code: ErrorCode,
+    /// The event's Sid [default: a new one for each event]
+    #[arg(long, value_parser = EventSid::parse)]
+    sid: Option<EventSid>,
+    /// How many events
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    count: u64,
+    /// Events a second [default: as fast as they are answered]
+    #[arg(long, value_name = "PER_SECOND", value_parser = rate)]
+    rate: Option<f64>,
+    /// Send this: a JSON file with a `form` object, or a form body as it is
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["level", "error_code"])]
+    file: Option<PathBuf>,
+    /// Sign this URL instead of the one posted to
+    #[arg(long, value_name = "URL")]
+    sign_url: Option<String>,
+    /// Wait until the exporter's metrics at this URL count the events; fail if they do not
+    #[arg(long, value_name = "URL", conflicts_with_all = ["sid", "file"])]
+    expect_counted: Option<String>,
+}
+
+impl Args {
+    /// Puts account and token file in the place of the variables of the same meaning.
+    pub(super) fn stand_in(&self, environment: &mut Environment) {
+        if let Some(sid) = &self.account_sid {
+            environment.set("TWILIO_ACCOUNT_SID", sid.as_str());
+        }
+        if let Some(file) = self.auth_token_file.as_deref().and_then(Path::to_str) {
+            environment.set("TWILIO_AUTH_TOKEN_FILE", file);
+            environment.remove("TWILIO_AUTH_TOKEN");
+        }
+    }
+}
+
 /// Sends; 0 if every answer was 2xx and, where that is asked for, every event was counted, else 1.
-pub(super) fn run(send: &cli::Send, sources: &Sources, out: &mut impl Write) -> Result<ExitCode, CommandError> {
+pub(super) fn run(send: &Args, sources: &Sources, out: &mut impl Write) -> Result<ExitCode, CommandError> {
     let accounts = load_signing(sources)?.accounts;
     let sample = send.file.as_deref().map(read_sample).transpose()?;
     let plan = Plan::new(send, &accounts, sample)?;
@@ -46,7 +107,7 @@ fn read_sample(file: &Path) -> Result<Sample, CommandError> {
 
 /// What is to be sent, checked.
 struct Plan<'a> {
-    send: &'a cli::Send,
+    send: &'a Args,
     file: Option<Sample>,
     account: AccountSid,
     token: &'a SecretString,
@@ -54,7 +115,7 @@ struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    fn new(send: &'a cli::Send, accounts: &'a [Account], file: Option<Sample>) -> Result<Self, CommandError> {
+    fn new(send: &'a Args, accounts: &'a [Account], file: Option<Sample>) -> Result<Self, CommandError> {
         let sign_url = send.sign_url.as_deref().unwrap_or(&send.url);
         let sign_url = PublicUrl::parse(sign_url)
             .map_err(|error| CommandError::Usage(format!("the URL to sign {error}")))?
@@ -129,7 +190,7 @@ impl<'a> Plan<'a> {
 }
 
 /// The account whose token signs: that of the event, else its parent, else the first that is configured.
-fn signer<'a>(send: &cli::Send, accounts: &'a [Account], file: Option<&Sample>) -> Option<&'a Account> {
+fn signer<'a>(send: &Args, accounts: &'a [Account], file: Option<&Sample>) -> Option<&'a Account> {
     let named = |name| file.and_then(|file| file.value(name)).filter(|sid| !sid.is_empty());
     let own = named("AccountSid").or_else(|| send.account_sid.as_ref().map(ToString::to_string));
     let parent = named("ParentAccountSid").or_else(|| send.parent_account_sid.as_ref().map(ToString::to_string));
@@ -137,80 +198,20 @@ fn signer<'a>(send: &cli::Send, accounts: &'a [Account], file: Option<&Sample>) 
     own.and_then(of).or_else(|| parent.and_then(of)).or(accounts.first())
 }
 
-/// What has been answered so far.
-#[derive(Debug, Default)]
-struct Statistics {
-    sent: u64,
-    accepted: u64,
-    refused: u64,
-    unanswered: u64,
-    slowest: Duration,
-}
-
-impl Statistics {
-    fn note(
-        &mut self,
-        sample: &Sample,
-        answer: &Result<StatusCode, impl std::error::Error>,
-        took: Duration,
-        out: &mut impl Write,
-    ) -> std::io::Result<()> {
-        self.sent += 1;
-        self.slowest = self.slowest.max(took);
-        let sid = sample.value("Sid").unwrap_or_default();
-        match answer {
-            Ok(status) => {
-                *(if status.is_success() { &mut self.accepted } else { &mut self.refused }) += 1;
-                writeln!(out, "{}  {sid}  {}", status.as_u16(), milliseconds(took))
-            }
-            Err(error) => {
-                self.unanswered += 1;
-                writeln!(out, "---  {sid}  {}  no answer: {}", milliseconds(took), with_causes(error))
-            }
-        }
-    }
-
-    fn summary(&self, took: Duration, out: &mut impl Write) -> std::io::Result<()> {
-        if self.sent < 2 {
-            return Ok(());
-        }
-        #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-        let rate = self.sent as f64 / took.as_secs_f64().max(1e-9);
-        let Self { sent, accepted, refused, unanswered, slowest } = self;
-        writeln!(
-            out,
-            "{sent} sent, {accepted} accepted, {refused} refused, {unanswered} without answer; {rate:.1}/s, slowest {}",
-            milliseconds(*slowest)
-        )
+fn level(text: &str) -> Result<Level, &'static str> {
+    match Level::parse(text) {
+        Level::Other => Err("neither error, warning, info nor debug"),
+        level => Ok(level),
     }
 }
 
-fn milliseconds(took: Duration) -> String {
-    format!("{:.1} ms", took.as_secs_f64() * 1e3)
+fn error_code(text: &str) -> Result<ErrorCode, &'static str> {
+    match ErrorCode::parse(text) {
+        code @ ErrorCode::Code(_) => Ok(code),
+        _ => Err("not a code of 1 to 6 digits"),
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use reqwest::StatusCode;
-
-    use super::{Sample, Statistics};
-
-    #[test]
-    fn every_answer_is_a_line_and_the_sum_is_the_last() {
-        let sample = Sample::parse(b"Sid=NO1&a=b").expect("a form");
-        let mut statistics = Statistics::default();
-        let mut out = Vec::new();
-        for answer in [Ok(StatusCode::NO_CONTENT), Ok(StatusCode::FORBIDDEN), Err(std::io::Error::other("refused"))] {
-            statistics.note(&sample, &answer, Duration::from_micros(1500), &mut out).expect("a vector");
-        }
-        statistics.summary(Duration::from_secs(1), &mut out).expect("a vector");
-        let text = String::from_utf8(out).expect("text");
-        assert_eq!(
-            text,
-            "204  NO1  1.5 ms\n403  NO1  1.5 ms\n---  NO1  1.5 ms  no answer: refused\n\
-             3 sent, 1 accepted, 1 refused, 1 without answer; 3.0/s, slowest 1.5 ms\n"
-        );
-    }
+fn rate(text: &str) -> Result<f64, &'static str> {
+    text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0).ok_or("not a number above 0")
 }

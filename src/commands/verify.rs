@@ -1,16 +1,39 @@
 //! `verify`: the signature doctor at the command line.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::CommandError;
-use crate::cli::Verify;
+use super::flags::{Identity, SettingFlags};
 use crate::config::{Signing, Sources, load_signing};
 use crate::input::doctor::{ADVICE, Case, Finding, examine};
 use crate::public_url::PublicUrl;
 
+/// What `verify` is told.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Tokens come from the configuration or the environment; the body must be the bytes that arrived.
+
+Example:
+  twilio-debugger-exporter verify --url https://hooks.example.com/twilio --body body.bin --signature \"$SIGNATURE\""
+)]
+pub struct Args {
+    /// The URL as it was requested
+    #[arg(long)]
+    url: String,
+    /// File with the request's body
+    #[arg(long, value_name = "FILE")]
+    body: PathBuf,
+    /// The value of the header X-Twilio-Signature
+    #[arg(long, value_name = "SIGNATURE")]
+    signature: String,
+    #[command(flatten)]
+    pub(super) flags: SettingFlags<Identity>,
+}
+
 /// Examines a signature; 0 if the exporter accepts it, 1 if not.
-pub(super) fn run(verify: &Verify, sources: &Sources, out: &mut impl Write) -> Result<ExitCode, CommandError> {
+pub(super) fn run(verify: &Args, sources: &Sources, out: &mut impl Write) -> Result<ExitCode, CommandError> {
     let Signing { public_urls, accounts } = load_signing(sources)?;
     if accounts.is_empty() {
         return Err(CommandError::Usage(

@@ -29,12 +29,12 @@ pub(crate) const ORDER: &[&str] = &[
     // What comes in, and what is shown.
     "input",
     "telemetry",
-    // What all of them are told, and what was typed.
+    // What all of them are told.
     "config",
-    "cli",
-    // The wiring.
+    // The wiring, and the command line that starts it.
     "app",
     "commands",
+    "cli",
 ];
 
 /// Rooms that the order would let know each other, and that do not: they meet in the vocabulary or in the wiring.

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::cli::OptInGroup;
+use clap::ValueEnum;
 
 const EVENTS: &str = include_str!("../../../grafana/rules/events.yaml");
 const THRESHOLDS: &str = include_str!("../../../grafana/rules/thresholds.yaml");
@@ -46,6 +46,15 @@ pub(super) struct Threshold {
     /// Fires at so many or more.
     pub(super) count: u64,
     pub(super) severity: &'static str,
+}
+
+/// A group of rules that not everybody wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum OptInGroup {
+    /// An alert for every single error or warning
+    Events,
+    /// An alert when nothing came for a day
+    Silence,
 }
 
 /// Everything that is filled in.
@@ -154,8 +163,7 @@ fn fill<'a>(text: &str, value: impl Fn(&str) -> Option<Cow<'a, str>>) -> String 
 
 #[cfg(test)]
 mod tests {
-    use super::{Source, fill};
-    use crate::cli::OptInGroup;
+    use super::{OptInGroup, Source, fill};
     use crate::commands::rules::source::DEFAULT_THRESHOLDS;
     use crate::commands::rules::thresholds;
 

@@ -12,7 +12,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use crate::config::{KEYS, Key};
 
 /// Which settings a command takes as flags.
-pub trait Scope {
+pub(crate) trait Scope {
     /// Whether the setting at `path` is one of them.
     fn includes(path: &str) -> bool;
 
@@ -24,7 +24,7 @@ macro_rules! scopes {
     ($($(#[$doc:meta])* $scope:ident: [$($start:literal),*] $(, listed: $listed:literal)?;)+) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy)]
-        pub enum $scope {}
+        pub(crate) enum $scope {}
 
         impl Scope for $scope {
             fn includes(path: &str) -> bool {
@@ -52,13 +52,13 @@ scopes! {
 }
 
 /// Each setting's path, and its values.
-pub type Values = BTreeMap<&'static str, Vec<String>>;
+pub(super) type Values = BTreeMap<&'static str, Vec<String>>;
 
 /// Of a command without such flags.
 pub(super) static NONE: Values = Values::new();
 
 /// The settings typed as flags.
-pub struct SettingFlags<S>(Values, PhantomData<S>);
+pub(crate) struct SettingFlags<S>(Values, PhantomData<S>);
 
 impl<S> Default for SettingFlags<S> {
     fn default() -> Self {
@@ -68,8 +68,7 @@ impl<S> Default for SettingFlags<S> {
 
 impl<S> SettingFlags<S> {
     /// The paths and values.
-    #[must_use]
-    pub fn values(&self) -> &Values {
+    pub(crate) fn values(&self) -> &Values {
         &self.0
     }
 }
