@@ -1,16 +1,16 @@
 //! Build, announce, run, drain: the exporter as a whole.
 
 mod announce;
+mod refusals;
 mod reload;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -126,17 +126,14 @@ pub async fn start(loaded: Loaded, sources: Sources) -> Result<Running, StartErr
     let rules = rules_of(&settings, webhook_guard.basic_auth.clone());
     let receiver = Arc::new(Receiver::new(rules, store.clone(), metrics.clone(), drain.clone()));
     let (reloads, reload_requests) = mpsc::channel(RELOADS_MAX);
-    let page = Arc::new(Telemetry {
-        metrics: metrics.clone(),
-        store: store.clone(),
-        draining: drain.clone(),
-        receiver: receiver.clone(),
-        shown: ArcSwap::from_pointee(shown_of(&settings)),
-        guard: ArcSwap::from_pointee(telemetry_guard),
+    let page = Arc::new(Telemetry::new(
+        metrics.clone(),
+        store.clone(),
+        receiver.clone(),
+        drain.clone(),
         reloads,
-        started: Instant::now(),
-        scrapes: Semaphore::new(telemetry::SCRAPES_MAX),
-    });
+        (shown_of(&settings), telemetry_guard),
+    ));
     let (limits, limits_in_force) = watch::channel(settings.store.clone());
     let webhook = tokio::spawn(webhook.serve(receiver.clone(), drain.clone(), DRAIN_TIMEOUT));
     let telemetry_router = telemetry::router(page.clone());

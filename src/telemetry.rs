@@ -7,7 +7,7 @@ mod landing;
 mod metrics;
 
 use std::error::Error;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,17 +19,17 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::input::webhook::Receiver;
 use crate::listener::{CHALLENGE, Guard};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, RejectionReason};
 use crate::public_url::PublicUrl;
 use crate::store::{Pressure, Store};
 
 /// The most scrapes rendered at one time; one more waits.
-pub const SCRAPES_MAX: usize = 4;
+const SCRAPES_MAX: usize = 4;
 
 /// `telemetry`.
 #[derive(Debug, Clone)]
@@ -58,26 +58,73 @@ pub struct Shown {
     pub otlp_endpoint: Option<String>,
 }
 
+/// Knows what inputs have refused lately.
+pub trait RefusedLately: Send + Sync {
+    /// The last refusal for each reason, newest first.
+    fn refused_lately(&self) -> Vec<Refused>;
+}
+
+/// Requests that were refused for one reason, as the page for people shows them.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    /// Why.
+    pub reason: RejectionReason,
+    /// How many since the start.
+    pub count: u64,
+    /// When the last one was.
+    pub last: Timestamp,
+    /// Who was connected then.
+    pub peer: IpAddr,
+    /// What an operator can do about it.
+    pub advice: &'static str,
+    /// What would mend the last one, as far as that is known.
+    pub hint: Option<String>,
+}
+
 /// The telemetry listener's state.
 pub struct Telemetry {
-    /// Every metric.
-    pub metrics: Arc<Metrics>,
-    /// The store, whose state decides readiness.
-    pub store: Store,
+    metrics: Arc<Metrics>,
+    /// Its state decides readiness.
+    store: Store,
     /// Cancelled when the process ends: it is not ready then.
-    pub draining: CancellationToken,
-    /// The webhook listener, for its last refusals.
-    pub receiver: Arc<Receiver>,
-    /// What the page for people shows of the settings in force.
-    pub shown: ArcSwap<Shown>,
-    /// Who may see the metrics and the page.
-    pub guard: ArcSwap<Guard>,
-    /// Takes requests to read the configuration again.
-    pub reloads: mpsc::Sender<Reload>,
-    /// When the process started.
-    pub started: Instant,
-    /// Scrapes under way.
-    pub scrapes: Semaphore,
+    draining: CancellationToken,
+    refusals: Arc<dyn RefusedLately>,
+    shown: ArcSwap<Shown>,
+    guard: ArcSwap<Guard>,
+    reloads: mpsc::Sender<Reload>,
+    started: Instant,
+    scrapes: Semaphore,
+}
+
+impl Telemetry {
+    /// Starts to show `metrics`, the state of `store` and the refusals; passes requests to reload on to `reloads`.
+    #[must_use]
+    pub fn new(
+        metrics: Arc<Metrics>,
+        store: Store,
+        refusals: Arc<dyn RefusedLately>,
+        draining: CancellationToken,
+        reloads: mpsc::Sender<Reload>,
+        (shown, guard): (Shown, Guard),
+    ) -> Self {
+        Self {
+            metrics,
+            store,
+            draining,
+            refusals,
+            shown: ArcSwap::from_pointee(shown),
+            guard: ArcSwap::from_pointee(guard),
+            reloads,
+            started: Instant::now(),
+            scrapes: Semaphore::new(SCRAPES_MAX),
+        }
+    }
+
+    /// Replaces what the page shows of the settings, and who may see it.
+    pub fn put_in_force(&self, shown: Shown, guard: Guard) {
+        self.guard.store(Arc::new(guard));
+        self.shown.store(Arc::new(shown));
+    }
 }
 
 impl std::fmt::Debug for Telemetry {

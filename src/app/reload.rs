@@ -100,8 +100,7 @@ impl Reloader {
         self.webhook_controls.set_connections_max(settings.webhook.connections_max);
         self.telemetry_controls.tls.store(telemetry_guard.tls.clone());
         self.receiver.set_rules(rules_of(&settings, webhook_guard.basic_auth));
-        self.page.guard.store(Arc::new(telemetry_guard));
-        self.page.shown.store(Arc::new(shown_of(&settings)));
+        self.page.put_in_force(shown_of(&settings), telemetry_guard);
         self.limits.send_replace(settings.store.clone());
         self.settings = settings;
         note_loaded(&self.metrics);

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::rejection::Rejection;
 use crate::metrics::RejectionReason;
 
 /// At most one log line a reason in this time.
@@ -27,6 +28,14 @@ pub struct LastRejection {
     pub count: u64,
     /// What would mend it, as far as the doctor knows.
     pub hint: Option<String>,
+}
+
+impl LastRejection {
+    /// What an operator can do about it.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        Rejection::advice(self.reason)
+    }
 }
 
 /// What is remembered of refusals: as much as there are reasons.

@@ -8,7 +8,6 @@ use axum::extract::State;
 use axum::response::Html;
 
 use super::Telemetry;
-use crate::input::rejection::Rejection;
 use crate::redact::mask_url;
 
 pub(super) async fn page(State(telemetry): State<Arc<Telemetry>>) -> Html<String> {
@@ -38,23 +37,23 @@ pub(super) async fn page(State(telemetry): State<Arc<Telemetry>>) -> Html<String
 }
 
 fn refused(telemetry: &Telemetry) -> String {
-    let last = telemetry.receiver.rejections().last();
-    if last.is_empty() {
+    let lately = telemetry.refusals.refused_lately();
+    if lately.is_empty() {
         return "<p>Nothing since the start.</p>".to_owned();
     }
     let mut rows = String::from(
         "<table><tr><th>Reason</th><th>Since start</th><th>Last</th><th>From</th><th>What to do</th></tr>",
     );
-    for rejection in last {
-        let hint = rejection.hint.as_deref().map(|hint| format!(" <b>{}</b>", escape(hint))).unwrap_or_default();
+    for refused in lately {
+        let hint = refused.hint.as_deref().map(|hint| format!(" <b>{}</b>", escape(hint))).unwrap_or_default();
         let _ = write!(
             rows,
             "<tr><td>{}</td><td>{}</td><td>{:.0}</td><td>{}</td><td>{}{hint}</td></tr>",
-            rejection.reason.as_str(),
-            rejection.count,
-            rejection.at,
-            rejection.peer,
-            escape(Rejection::advice(rejection.reason)),
+            refused.reason.as_str(),
+            refused.count,
+            refused.last,
+            refused.peer,
+            escape(refused.advice),
         );
     }
     rows + "</table>"

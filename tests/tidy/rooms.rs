@@ -48,15 +48,16 @@ pub(crate) const STRANGERS: &[(&str, &str)] = &[
     // Inputs hand to the store and know nothing of what becomes of it there.
     ("input", "otlp"),
     ("telemetry", "otlp"),
+    // The page asks for refusals through a trait of its own.
+    ("telemetry", "input"),
 ];
 
 /// The modules of a room that others may name; everything else they get from the room's own surface.
 pub(crate) const DOORS: &[(&str, &str, &[&str])] = &[
     ("input", "doctor", &["commands"]),
     ("input", "form", &["commands"]),
-    ("input", "rejection", &["telemetry"]),
     ("input", "signature", &["commands"]),
-    ("input", "webhook", &["app", "config", "telemetry"]),
+    ("input", "webhook", &["app", "config"]),
     ("metrics", "event_series", &["store", "telemetry"]),
 ];
 
