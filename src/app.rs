@@ -112,12 +112,8 @@ pub async fn start(loaded: Loaded, sources: Sources) -> Result<Running, StartErr
     let (store, backlog, writer) = opened.start(metrics.clone(), admission, settings.store.clone(), client.is_some());
     note_loaded(&metrics);
 
-    let malformed = metrics.clone();
-    let webhook_controls =
-        Arc::new(Controls::new(webhook_guard.tls.clone(), settings.webhook.connections_max, move |what| {
-            Receiver::count_malformed(&malformed, what);
-        }));
-    let telemetry_controls = Arc::new(Controls::new(telemetry_guard.tls.clone(), TELEMETRY_CONNECTIONS_MAX, |_| {}));
+    let webhook_controls = Arc::new(Controls::new(webhook_guard.tls.clone(), settings.webhook.connections_max));
+    let telemetry_controls = Arc::new(Controls::new(telemetry_guard.tls.clone(), TELEMETRY_CONNECTIONS_MAX));
     let webhook = bind("webhook.listen", settings.webhook.listen, &webhook_controls).await?;
     let telemetry = bind("telemetry.listen", settings.telemetry.listen, &telemetry_controls).await?;
     let (webhook_address, telemetry_address) = (webhook.address(), telemetry.address());

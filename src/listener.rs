@@ -4,6 +4,7 @@
 //! reload may turn, and something that [`Answers`].
 
 mod basic_auth;
+mod places;
 mod server;
 mod tls;
 

@@ -115,14 +115,6 @@ impl Receiver {
     pub fn rejections(&self) -> &Rejections {
         &self.rejections
     }
-
-    /// Counts a request that hyper has answered by itself.
-    pub fn count_malformed(metrics: &Metrics, malformed: Malformed) {
-        match malformed {
-            Malformed::Syntax => metrics.answered("400", Some(RejectionReason::Framing)),
-            Malformed::HeaderTooLarge => metrics.answered("431", Some(RejectionReason::TooLarge)),
-        }
-    }
 }
 
 /// Every request comes to one handler, which counts what it answers. A router would box each request and each answer to find out
@@ -132,6 +124,13 @@ impl Answers for Arc<Receiver> {
 
     async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response {
         receive(self, request, peer).await
+    }
+
+    fn malformed(&self, malformed: Malformed) {
+        match malformed {
+            Malformed::Syntax => self.metrics.answered("400", Some(RejectionReason::Framing)),
+            Malformed::HeaderTooLarge => self.metrics.answered("431", Some(RejectionReason::TooLarge)),
+        }
     }
 }
 

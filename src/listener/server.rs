@@ -6,7 +6,6 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -22,10 +21,11 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
 use tokio_io_timeout::TimeoutWriter;
 use tokio_util::sync::CancellationToken;
 use tower::Service;
+
+use super::places::{Place, Places};
 
 /// How long a client may take for a request's header, and a connection may stand idle.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -53,14 +53,12 @@ pub struct Server {
     controls: Arc<Controls>,
 }
 
-/// What a reload can change, and who is told about requests that never reach the service.
+/// What a reload can change.
+#[derive(Debug)]
 pub struct Controls {
     /// TLS, or plain HTTP.
     pub tls: ArcSwapOption<ServerConfig>,
-    connections: AtomicUsize,
-    connections_max: AtomicUsize,
-    freed: Notify,
-    malformed: Box<dyn Fn(Malformed) + Send + Sync>,
+    places: Arc<Places>,
 }
 
 /// A request that hyper has answered by itself.
@@ -72,54 +70,16 @@ pub enum Malformed {
     HeaderTooLarge,
 }
 
-impl std::fmt::Debug for Controls {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Controls").field("connections", &self.connections).finish_non_exhaustive()
-    }
-}
-
 impl Controls {
-    /// Starts with a limit on connections and a listener for malformed requests.
-    pub fn new(
-        tls: Option<Arc<ServerConfig>>,
-        connections_max: usize,
-        malformed: impl Fn(Malformed) + Send + Sync + 'static,
-    ) -> Self {
-        Self {
-            tls: ArcSwapOption::new(tls),
-            connections: AtomicUsize::new(0),
-            connections_max: AtomicUsize::new(connections_max),
-            freed: Notify::new(),
-            malformed: Box::new(malformed),
-        }
+    /// Starts with a limit on connections.
+    #[must_use]
+    pub fn new(tls: Option<Arc<ServerConfig>>, connections_max: usize) -> Self {
+        Self { tls: ArcSwapOption::new(tls), places: Arc::new(Places::new(connections_max)) }
     }
 
     /// Changes the limit; connections above a lower one are not closed.
     pub fn set_connections_max(&self, connections_max: usize) {
-        self.connections_max.store(connections_max, Ordering::Relaxed);
-        self.freed.notify_one();
-    }
-
-    /// Waits until one more connection is allowed. Those that wait stay in the kernel's queue.
-    async fn room(self: &Arc<Self>) -> Place {
-        loop {
-            let freed = self.freed.notified();
-            if self.connections.load(Ordering::Relaxed) < self.connections_max.load(Ordering::Relaxed) {
-                self.connections.fetch_add(1, Ordering::Relaxed);
-                return Place(self.clone());
-            }
-            freed.await;
-        }
-    }
-}
-
-/// One of the allowed connections; free again when dropped.
-struct Place(Arc<Controls>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
-        self.0.freed.notify_one();
+        self.places.set_max(connections_max);
     }
 }
 
@@ -147,15 +107,16 @@ impl Server {
     pub async fn serve<S: Answers>(self, service: S, stop: CancellationToken, drain: Duration) -> bool {
         let graceful = GracefulShutdown::new();
         loop {
-            let accepted = async { (self.controls.room().await, self.listener.accept().await) };
+            let accepted = async { (self.controls.places.take().await, self.listener.accept().await) };
             let (place, accepted) = tokio::select! {
                 accepted = accepted => accepted,
                 () = stop.cancelled() => break,
             };
             match accepted {
                 Ok((stream, peer)) => {
-                    let connection = Connection { service: service.clone(), peer, watcher: graceful.watcher(), place };
-                    tokio::spawn(connection.handle(stream));
+                    let (service, watcher) = (service.clone(), graceful.watcher());
+                    let connection = Connection { service, peer, watcher, _place: place };
+                    tokio::spawn(connection.handle(stream, self.controls.tls.load_full()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -176,6 +137,9 @@ pub trait Answers: Clone + Send + Sync + 'static {
 
     /// Answers one request of `peer`.
     fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> impl Future<Output = Response> + Send;
+
+    /// Hears of a request that hyper has answered by itself.
+    fn malformed(&self, _malformed: Malformed) {}
 }
 
 impl Answers for Router {
@@ -194,14 +158,15 @@ struct Connection<S> {
     service: S,
     peer: SocketAddr,
     watcher: Watcher,
-    place: Place,
+    /// Free for another once this one is closed.
+    _place: Place,
 }
 
 impl<S: Answers> Connection<S> {
-    async fn handle(self, stream: TcpStream) {
+    async fn handle(self, stream: TcpStream, tls: Option<Arc<ServerConfig>>) {
         // An answer is one small write: waiting to fill a packet would only delay it.
         let _ = stream.set_nodelay(true);
-        match self.place.0.tls.load_full() {
+        match tls {
             None => self.speak(stream).await,
             Some(config) => {
                 let handshake = tokio_rustls::TlsAcceptor::from(config).accept(stream);
@@ -214,10 +179,10 @@ impl<S: Answers> Connection<S> {
     }
 
     async fn speak(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let Self { service, peer, watcher, place } = self;
+        let Self { service, peer, watcher, _place } = self;
         let mut stream = TimeoutWriter::new(stream);
         stream.set_timeout(Some(UNREAD_TIMEOUT));
-        let service = hyper::service::service_fn(move |request| {
+        let answers = hyper::service::service_fn(|request| {
             let service = service.clone();
             async move { Ok::<_, Infallible>(service.answer(request, peer).await) }
         });
@@ -227,12 +192,12 @@ impl<S: Answers> Connection<S> {
             .max_headers(HEADER_FIELDS_MAX)
             .max_buf_size(HEADER_BYTES_MAX)
             .writev(!S::SHORT)
-            .serve_connection(TokioIo::new(Box::pin(stream)), service);
+            .serve_connection(TokioIo::new(Box::pin(stream)), answers);
         if let Err(error) = watcher.watch(connection).await {
             if error.is_parse_too_large() {
-                (place.0.malformed)(Malformed::HeaderTooLarge);
+                service.malformed(Malformed::HeaderTooLarge);
             } else if error.is_parse() {
-                (place.0.malformed)(Malformed::Syntax);
+                service.malformed(Malformed::Syntax);
             }
         }
     }
