@@ -3,15 +3,10 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use crate::config::Settings;
+use crate::config::Loaded;
 
-pub(super) fn started(
-    settings: &Settings,
-    webhook: SocketAddr,
-    telemetry: SocketAddr,
-    warnings: &[String],
-    moved_aside: Option<&Path>,
-) {
+pub(super) fn started(loaded: &Loaded, (webhook, telemetry): (SocketAddr, SocketAddr), moved_aside: Option<&Path>) {
+    let Loaded { settings, warnings, .. } = loaded;
     for warning in warnings {
         tracing::warn!(warning, "configuration");
     }

@@ -9,10 +9,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
-use super::{note_loaded, rules_of, shown_of};
+use super::{AllControls, note_loaded, rules_of, shown_of};
 use crate::config::{ConfigError, Loaded, Settings, Sources, load_everything};
 use crate::input::webhook::Receiver;
-use crate::listener::Controls;
 use crate::metrics::Metrics;
 use crate::store;
 use crate::telemetry::{Reload, Telemetry};
@@ -36,8 +35,7 @@ pub(super) struct Reloader {
     pub(super) receiver: Arc<Receiver>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) page: Arc<Telemetry>,
-    pub(super) webhook_controls: Arc<Controls>,
-    pub(super) telemetry_controls: Arc<Controls>,
+    pub(super) controls: AllControls,
     /// The store's, which apply at once.
     pub(super) limits: watch::Sender<store::Settings>,
 }
@@ -96,9 +94,9 @@ impl Reloader {
             tracing::warn!(warning, "configuration");
         }
         self.metrics.know_keys(&settings.accounts);
-        self.webhook_controls.tls.store(webhook_guard.tls);
-        self.webhook_controls.set_connections_max(settings.webhook.connections_max);
-        self.telemetry_controls.tls.store(telemetry_guard.tls.clone());
+        self.controls.webhook.tls.store(webhook_guard.tls);
+        self.controls.webhook.set_connections_max(settings.webhook.connections_max);
+        self.controls.telemetry.tls.store(telemetry_guard.tls.clone());
         self.receiver.set_rules(rules_of(&settings, webhook_guard.basic_auth));
         self.page.put_in_force(shown_of(&settings), telemetry_guard);
         self.limits.send_replace(settings.store.clone());
