@@ -150,7 +150,7 @@ fn the_readme_names_every_attribute_of_a_log_record() {
 fn every_test_that_the_architecture_names_exists() {
     let architecture = std::fs::read_to_string(root().join("src/ARCHITECTURE.md")).expect("it is there");
     let table = architecture.split("# What always holds").nth(1).and_then(|rest| rest.split("\n# ").next());
-    let name = Regex::new("`([a-z_]+)`").expect("a pattern");
+    let name = Regex::new("`([a-z0-9_]+)`").expect("a pattern");
     let named: Vec<_> =
         name.captures_iter(table.expect("the section is there")).map(|found| found[1].to_owned()).collect();
     assert!(named.len() > 10, "the table names its tests");
@@ -158,4 +158,14 @@ fn every_test_that_the_architecture_names_exists() {
     for test in named {
         assert!(sources.contains(&format!("fn {test}(")), "there is no {test}");
     }
+}
+
+#[test]
+fn every_file_that_the_architecture_names_exists() {
+    let architecture = std::fs::read_to_string(root().join("src/ARCHITECTURE.md")).expect("it is there");
+    let file = Regex::new(r"`([a-z_/]+\.rs)`").expect("a pattern");
+    let named: Vec<_> = file.captures_iter(&architecture).map(|found| found[1].to_owned()).collect();
+    assert!(named.len() > 20, "{named:?}");
+    let missing: Vec<_> = named.iter().filter(|name| !root().join("src").join(name).is_file()).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
