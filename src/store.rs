@@ -220,10 +220,13 @@ impl Store {
         tokio::time::timeout(Duration::from_secs(1), kept).await.ok()?.ok()?
     }
 
-    /// Lets retention, the dedupe window and the limits do their work; call it now and then.
+    /// Lets retention, the dedupe window and the limits do their work, and returns when a round of it is done; call it now and then.
     pub async fn maintain(&self, settings: Settings) {
+        let (done, maintained) = oneshot::channel();
         // A writer that is gone has nothing left to maintain.
-        let _ = self.commands.send(Command::Maintain(Box::new(settings))).await;
+        if self.commands.send(Command::Maintain { limits: Box::new(settings), done }).await.is_ok() {
+            let _ = maintained.await;
+        }
     }
 
     /// Writes the counters a last time and ends the writer.

@@ -35,12 +35,12 @@ const NAME_BYTES_MAX: usize = 128;
 /// `request_trace` is the trace of our own request, used where the event brings none.
 #[must_use]
 pub fn intake(
-    verified: &Verified,
+    verified: &Verified<Form>,
     redaction: Redaction,
     received_at: Timestamp,
     request_trace: Option<TraceContext>,
 ) -> Intake {
-    let arrival = match read(verified.form(), redaction, received_at, request_trace) {
+    let arrival = match read(verified.body(), redaction, received_at, request_trace) {
         Ok(event) => Arrival::Event(Box::new(event)),
         Err(entry) => Arrival::Quarantined(entry),
     };

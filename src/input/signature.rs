@@ -1,7 +1,7 @@
 //! Checks that a delivery was sent by Twilio.
 //!
 //! Twilio signs every webhook with an auth token of the account and sends the result in `X-Twilio-Signature`.
-//! [`Verifier::verify`] turns a [`Delivery`], which anyone can send, into a [`Verified`], which only the holder of a token
+//! [`Verifier::verify_form`] turns a [`Delivery`], which anyone can send, into a [`Verified`], which only the holder of a token
 //! can; nothing else makes one. There is no switch that skips it.
 //!
 //! The fields are bytes here: whether they are a Debugging Event is for [`super::debugger_form`] to say.
@@ -30,19 +30,19 @@ use crate::sid::AccountSid;
 /// The most accounts whose keys are tried for one form. An event names one; a stranger must not choose how much is computed.
 const ACCOUNTS_TRIED_MAX: usize = 2;
 
-/// A form that the holder of a configured token has signed.
+/// A body that the holder of a configured token has signed: a [`Form`], whose fields are what is signed.
 #[derive(Debug)]
-pub struct Verified {
-    form: Form,
+pub struct Verified<Body> {
+    body: Body,
     mac: Mac,
     key: KeyName,
 }
 
-impl Verified {
-    /// The signed fields.
+impl<Body> Verified<Body> {
+    /// What was signed.
     #[must_use]
-    pub fn form(&self) -> &Form {
-        &self.form
+    pub fn body(&self) -> &Body {
+        &self.body
     }
 
     /// The signature that came with them, decoded: the same for every replay and every re-split of one request.
@@ -147,7 +147,7 @@ impl Verifier {
     /// # Errors
     ///
     /// [`Refusal`]; the sender is told none of it.
-    pub fn verify(&self, delivery: &Delivery) -> Result<Verified, Refusal> {
+    pub fn verify_form(&self, delivery: &Delivery) -> Result<Verified<Form>, Refusal> {
         let mac = signature_of(delivery)?;
         let form = Form::decode(&delivery.body)?;
         let keys_of =
@@ -159,18 +159,18 @@ impl Verifier {
         if keys.is_empty() {
             return Err(Refusal::UnknownAccount);
         }
-        let key = self.key_that_signed(&delivery.target, &form, &mac, &keys).ok_or(Refusal::BadSignature)?.clone();
-        Ok(Verified { form, mac, key })
+        let texts = signed_texts(&form);
+        let key = self.key_that_signed(&delivery.target, &texts, &mac, &keys).ok_or(Refusal::BadSignature)?.clone();
+        Ok(Verified { body: form, mac, key })
     }
 
-    /// The first of `keys` that gives `mac` over any form of any URL.
-    fn key_that_signed<'a>(&self, target: &str, form: &Form, mac: &Mac, keys: &[&'a Key]) -> Option<&'a KeyName> {
-        let texts = signed_texts(form);
+    /// The first of `keys` that gives `mac` over any form of any URL, with any of `texts` behind it.
+    fn key_that_signed<'a>(&self, target: &str, texts: &[Vec<u8>], mac: &Mac, keys: &[&'a Key]) -> Option<&'a KeyName> {
         let path = target.split('?').next().unwrap_or_default();
         let mut matched = None;
         for (url, origins) in self.urls.iter().filter(|(url, _)| url.has_path(path)) {
             for target in url.targets(target) {
-                for (origin, text, key) in product(origins, &texts, keys) {
+                for (origin, text, key) in product(origins, texts, keys) {
                     if key.signing.verify(&[origin.as_bytes(), target.as_bytes(), text], mac) {
                         matched.get_or_insert(&key.name);
                     }

@@ -203,7 +203,7 @@ impl Receiver {
 
     /// What only the holder of a token can send.
     async fn keep(&self, rules: &Rules, delivery: &Delivery) -> Result<(), Rejection> {
-        let verified = rules.verifier.verify(delivery)?;
+        let verified = rules.verifier.verify_form(delivery)?;
         let intake = debugger_form::intake(&verified, rules.redaction, Timestamp::now(), current_trace());
         self.store.accept(intake).await?;
         Ok(())

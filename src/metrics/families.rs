@@ -2,7 +2,7 @@
 //!
 //! The README's table is checked against a live scrape, so a metric added here must be added there.
 
-use prometheus::core::{AtomicU64, Collector, GenericGauge};
+use prometheus::core::{AtomicU64, Collector, Desc, GenericGauge};
 use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::{MetricFamily, MetricType};
 use prometheus::{Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
@@ -109,12 +109,7 @@ impl Families {
 
     /// Everything that starts anew with the process.
     pub(super) fn fleeting(&self) -> Vec<MetricFamily> {
-        // A time that has not come yet is absent: `time() - 0` would be half a century of silence.
-        let has_come = |family: &MetricFamily| {
-            !family.name().ends_with("_timestamp_seconds")
-                || family.get_metric().iter().any(|m| m.get_gauge().get_value() > 0.0)
-        };
-        self.fleeting.gather().into_iter().filter(has_come).collect()
+        self.fleeting.gather()
     }
 
     /// Adds to the counters that survive a restart, or sets new ones to what the store kept; gives the rows that fit no family.
@@ -168,11 +163,11 @@ impl Families {
         register(Box::new(self.store_events.clone()));
         register(Box::new(self.store_bytes.clone()));
         register(Box::new(self.store_bytes_max.clone()));
-        register(Box::new(self.store_oldest_event.clone()));
+        register(Box::new(OnceKnown(self.store_oldest_event.clone())));
         register(Box::new(self.reload_successful.clone()));
-        register(Box::new(self.reload_success_time.clone()));
+        register(Box::new(OnceKnown(self.reload_success_time.clone())));
         if otlp_configured {
-            register(Box::new(self.otlp_last_success.clone()));
+            register(Box::new(OnceKnown(self.otlp_last_success.clone())));
             register(Box::new(self.otlp_up.clone()));
         }
         let opts = Opts::new("twilio_debugger_exporter_build_info", "Which build this is; always 1.");
@@ -180,6 +175,19 @@ impl Families {
         build_info.with_label_values(&[env!("CARGO_PKG_VERSION"), crate::BUILD_REVISION, crate::BUILD_RUSTC]).set(1);
         register(Box::new(build_info));
         register(Box::new(ProcessCollector::for_self()));
+    }
+}
+
+/// A time that is absent until it has come: `time() - 0` would be half a century of silence.
+struct OnceKnown(Gauge);
+
+impl Collector for OnceKnown {
+    fn desc(&self) -> Vec<&Desc> {
+        self.0.desc()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        if self.0.get() > 0.0 { self.0.collect() } else { Vec::new() }
     }
 }
 

@@ -79,13 +79,6 @@ impl Running {
         self.backlog.settle(settlement).await.expect("the writer runs");
     }
 
-    /// Applies `limits`, and returns once they are applied: the writer takes its commands in order.
-    async fn maintain(&self, limits: &Settings) {
-        self.store.maintain(limits.clone()).await;
-        self.store.keep_counters(Vec::new()).await.expect("the writer runs");
-        self.store.keep_counters(Vec::new()).await.expect("the writer runs");
-    }
-
     async fn close(self) {
         self.store.close().await;
         self.thread.join().expect("no panic");
@@ -138,13 +131,13 @@ async fn retention_deletes_delivered_events_only() {
     age(&limits, DAY * 2);
     let mut running = start(&limits);
     running.accept(7).await;
-    running.maintain(&limits).await;
+    running.store.maintain(limits.clone()).await;
     let archive = Archive::open(&limits.dir).expect("opens beside the writer");
     assert_eq!(numbers(&archive), [5, 6, 7]);
     assert_eq!(running.metrics.families().store_events.get(), 3);
     assert_eq!(running.accept(1).await, Receipt::Duplicate, "what is deleted is still known");
     running.delivered(7).await;
-    running.maintain(&limits).await;
+    running.store.maintain(limits.clone()).await;
     assert_eq!(numbers(&archive), [7], "5 and 6 are past their time and delivered now");
     running.close().await;
 }
@@ -162,13 +155,13 @@ async fn one_round_of_retention_deletes_more_than_one_step() {
     running.close().await;
     age(&limits, DAY * 2);
     let running = start(&limits);
-    running.maintain(&limits).await;
+    running.store.maintain(limits.clone()).await;
     let archive = Archive::open(&limits.dir).expect("opens");
     assert!(numbers(&archive).len() < 200 - 64, "a round ends by its time, and has done more than one step by then");
     while !numbers(&archive).is_empty() {
-        running.maintain(&limits).await;
+        running.store.maintain(limits.clone()).await;
     }
-    running.maintain(&limits).await;
+    running.store.maintain(limits.clone()).await;
     assert_eq!(running.accept(1).await, Receipt::Stored, "out of the window: a new event");
     running.close().await;
 }
@@ -185,7 +178,7 @@ async fn what_is_quarantined_counts_as_remembered() {
     assert_eq!(running.quarantine(15).await, Receipt::Duplicate);
     assert_eq!(running.quarantine(1).await, Receipt::Stored, "forgotten: more than ten have come since");
     age(&limits, limits.dedupe_window * 2);
-    running.maintain(&limits).await;
+    running.store.maintain(limits.clone()).await;
     assert_eq!(stored_number(&limits, "SELECT count(*) FROM seen_groups"), 0);
     assert_eq!(running.accept(1).await, Receipt::Stored);
     assert_eq!(running.accept(1).await, Receipt::Duplicate, "events are remembered as before");
@@ -205,7 +198,7 @@ async fn quarantine_ends_with_the_window() {
     age(&limits, DAY * 2);
     let running = start(&limits);
     running.quarantine(101).await;
-    running.maintain(&limits).await;
+    running.store.maintain(limits.clone()).await;
     assert_eq!(stored_number(&limits, "SELECT count(*) FROM quarantine"), 1);
     assert_eq!(stored_number(&limits, "SELECT id FROM quarantine"), 101);
     running.close().await;
@@ -297,7 +290,7 @@ async fn the_window_ends_when_it_ends() {
     for (days, receipt) in [(31, Receipt::Duplicate), (2, Receipt::Stored)] {
         age(&limits, DAY * days);
         let running = start(&limits);
-        running.maintain(&limits).await;
+        running.store.maintain(limits.clone()).await;
         assert_eq!(running.accept(1).await, receipt, "{days} days later");
         running.close().await;
     }

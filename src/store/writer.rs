@@ -43,7 +43,7 @@ pub(super) enum Command {
     /// Move the cursor.
     Settle { settlement: Settlement, done: oneshot::Sender<Result<(), StoreGone>> },
     /// Apply limits, perhaps new ones.
-    Maintain(Box<Settings>),
+    Maintain { limits: Box<Settings>, done: oneshot::Sender<()> },
     /// Write the counters and end.
     Close,
 }
@@ -75,7 +75,7 @@ pub(super) struct Writer {
 #[derive(Debug, Default)]
 struct Chores {
     scrapes: Vec<Scrape>,
-    maintain: bool,
+    maintained: Vec<oneshot::Sender<()>>,
     close: bool,
 }
 
@@ -177,10 +177,10 @@ impl Writer {
                 Command::Accept(intake) => waiting.push(intake),
                 Command::KeepCounters { shown, done } => chores.scrapes.push(Scrape { shown, done }),
                 Command::Settle { settlement, done } => self.unsettled.push((settlement, done)),
-                Command::Maintain(limits) => {
+                Command::Maintain { limits, done } => {
                     self.state.remembered_max = limits.dedupe_events_max;
                     self.room.limits = *limits;
-                    chores.maintain = true;
+                    chores.maintained.push(done);
                 }
                 Command::Close => chores.close = true,
             }
@@ -196,8 +196,12 @@ impl Writer {
         if !chores.scrapes.is_empty() {
             if_possible(self.keep_counters(chores.scrapes))?;
         }
-        if chores.maintain {
+        if !chores.maintained.is_empty() {
             self.maintain()?;
+        }
+        for done in chores.maintained {
+            // Who asked may be ending.
+            let _ = done.send(());
         }
         self.disk.checkpoint_if_due()?;
         Ok(Next::Round)

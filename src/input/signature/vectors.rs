@@ -5,7 +5,7 @@
 
 use axum::http::HeaderValue;
 
-use super::{Delivery, Form, KeyName, Refusal, Verifier, decode_mac};
+use super::{Delivery, Form, KeyName, Refusal, Verifier, decode_mac, signed_texts};
 use crate::account::Account;
 use crate::public_url::PublicUrl;
 use crate::sid::AccountSid;
@@ -118,7 +118,7 @@ fn signed_by<'a>(verifier: &'a Verifier, url: &str, body: &str, signature: &str)
     let delivery = delivery(url, body, signature);
     let keys: Vec<_> = verifier.keys.values().flatten().collect();
     let form = Form::decode(&delivery.body).expect("few fields");
-    verifier.key_that_signed(&delivery.target, &form, &decode_mac(signature.as_bytes())?, &keys)
+    verifier.key_that_signed(&delivery.target, &signed_texts(&form), &decode_mac(signature.as_bytes())?, &keys)
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn every_public_vector_is_recognised() {
         let verifier = verifier(url, "AC1", "12345");
         assert!(signed_by(&verifier, url, body, signature).is_some(), "vector {number}: {url} {body}");
         // Nobody's key is looked up, so it is refused all the same.
-        let refusal = verifier.verify(&delivery(url, body, signature)).expect_err("names no account");
+        let refusal = verifier.verify_form(&delivery(url, body, signature)).expect_err("names no account");
         assert_eq!(refusal, Refusal::UnknownAccount, "vector {number}");
     }
 }
@@ -151,11 +151,11 @@ fn a_real_debugging_event_is_believed() {
         ("https://example.com", "WFIk+mfEDAoujjBhziUSmJJn3Lw="),
     ] {
         let own = verifier(url, "AC9a5a39b6ac47a0061bb00da10efd8264", &token);
-        let verified = own.verify(&delivery(url, REAL, signature)).expect(url);
+        let verified = own.verify_form(&delivery(url, REAL, signature)).expect(url);
         assert_eq!(verified.key().position, 0);
         assert_eq!(super::encode_mac(&verified.mac()), signature);
         let parent = verifier(url, "ACffcbcc79af64899e720a5076b4e6b217", &token);
-        parent.verify(&delivery(url, REAL, signature)).expect("the parent's token is tried too");
+        parent.verify_form(&delivery(url, REAL, signature)).expect("the parent's token is tried too");
     }
 }
 
@@ -178,7 +178,7 @@ fn our_own_vectors_are_believed() {
         ("https://example.com/twilio", &without_parent, "aBvDrr8UrOHyUsfKLYQDUv/7TmE="),
         ("https://example.com/twilio", &unicode, "X+Cp6Sst8KYIvKM+d+T16UZeBfo="),
     ] {
-        verifier(url, account, "12345").verify(&delivery(url, body, signature)).expect(url);
+        verifier(url, account, "12345").verify_form(&delivery(url, body, signature)).expect(url);
     }
 }
 
@@ -219,7 +219,7 @@ fn a_signature_that_is_missing_doubled_or_malformed_is_refused() {
     ] {
         let mut delivery = delivery(url, OWN, right);
         delivery.signatures = signatures.iter().map(|text| HeaderValue::from_str(text).expect("a header")).collect();
-        assert_eq!(verifier.verify(&delivery).expect_err("refused"), refusal, "{signatures:?}");
+        assert_eq!(verifier.verify_form(&delivery).expect_err("refused"), refusal, "{signatures:?}");
     }
 }
 
@@ -227,6 +227,6 @@ fn a_signature_that_is_missing_doubled_or_malformed_is_refused() {
 fn a_key_opens_only_its_own_account() {
     let url = "https://example.com/twilio";
     let other = verifier(url, "AC00000000000000000000000000000002", "12345");
-    let refusal = other.verify(&delivery(url, OWN, "mbspn8CydQQ7cxgh4ecIzmspwXM=")).expect_err("another account");
+    let refusal = other.verify_form(&delivery(url, OWN, "mbspn8CydQQ7cxgh4ecIzmspwXM=")).expect_err("another account");
     assert_eq!(refusal, Refusal::UnknownAccount);
 }

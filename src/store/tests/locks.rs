@@ -66,7 +66,7 @@ async fn a_lock_held_for_too_long_refuses_events_and_ends_nothing() {
     release.await.expect("no panic");
     assert!(!*running.store.failed().borrow());
     assert_eq!(running.accept(11).await, Receipt::Stored, "it was not stored when it was refused");
-    running.maintain(&limits).await;
+    running.store.maintain(limits.clone()).await;
     assert!(running.store.keep_counters(Vec::new()).await.is_some());
     running.close().await;
 }
@@ -83,7 +83,7 @@ async fn somebody_who_writes_between_two_rounds_of_retention_ends_nothing() {
         let transaction = other.transaction_with_behavior(TransactionBehavior::Immediate).expect("a moment is enough");
         transaction.execute("UPDATE quarantine SET at = at - 1", []).expect("writes");
         transaction.commit().expect("commits");
-        running.maintain(&limits).await;
+        running.store.maintain(limits.clone()).await;
     }
     running.close().await;
 }
