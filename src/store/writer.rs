@@ -129,7 +129,7 @@ impl Writer {
                 Ok(next)
             });
             match next {
-                Ok(Next::Round) => self.clients.at_least(group, commands.len()),
+                Ok(Next::Round) => self.clients.saw_waiting(group, commands.len()),
                 Ok(Next::End) => return,
                 Err(error) => {
                     let error = &error as &(dyn std::error::Error + 'static);
@@ -156,15 +156,15 @@ impl Writer {
 
     /// Waits a moment for others to join those who were received, and takes all who have come.
     fn let_others_join(&mut self, received: &mut Vec<Command>, commands: &mut mpsc::Receiver<Command>) {
-        let missing = self.clients.enough().min(GROUP_MAX).saturating_sub(received.len());
-        let found_enough = missing == 0 || self.gathering.wait(missing, || commands.len());
+        let missing = self.clients.group_size().min(GROUP_MAX).saturating_sub(received.len());
+        let have_come = missing == 0 || self.gathering.wait(missing, || commands.len());
         while received.len() < GROUP_MAX
             && let Ok(command) = commands.try_recv()
         {
             received.push(command);
         }
-        if !found_enough {
-            self.clients.only(received.len());
+        if !have_come {
+            self.clients.saw_all(received.len());
         }
     }
 

@@ -56,6 +56,25 @@ async fn no_counter_of_0_1_0_falls() {
     assert!(!exporter.process.output().contains("fits no metric"), "{}", exporter.process.output());
 }
 
+/// A counter that a later version knows, and this one does not: it must not vanish silently, nor from the store.
+#[tokio::test]
+async fn a_stored_counter_that_fits_no_metric_is_said() {
+    let mut exporter = upgraded("0.1.0").start().await;
+    assert_eq!(exporter.terminate().await.code(), Some(0));
+    let database = exporter.data().join("events.db");
+    let row = "twilio_debugger_of_another_version_total";
+    let store = rusqlite::Connection::open(&database).expect("a database");
+    store.execute("INSERT INTO counters VALUES (?1, 'a', 7)", [row]).expect("writes");
+    store.close().expect("closes");
+    exporter.start_again().await;
+    let line = exporter.process.output();
+    assert!(line.contains("ERROR") && line.contains("fits no metric") && line.contains(row), "{line}");
+    assert_eq!(exporter.terminate().await.code(), Some(0));
+    let store = rusqlite::Connection::open(&database).expect("a database");
+    let kept = store.query_row("SELECT value FROM counters WHERE metric = ?1", [row], |row| row.get::<_, i64>(0));
+    assert_eq!(kept, Ok(7));
+}
+
 #[tokio::test]
 async fn what_0_1_0_has_seen_is_still_known() {
     let exporter = upgraded("0.1.0").start().await;

@@ -15,14 +15,17 @@ const QUIET_MAX: Duration = Duration::from_micros(500);
 /// How long a group waits at all, as far as the writer looks: it does so every [`QUIET_MAX`].
 const WAIT_MAX: Duration = Duration::from_millis(2);
 
+/// What is awaited by a writer that does not wait.
+const NOT_WAITING: usize = 0;
+
 /// Where requests meet the writer.
 #[derive(Debug, Clone, Default)]
 pub(in crate::store) struct Gathering(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// How many requests in the queue end the writer's wait; 0 when it does not wait.
-    enough: AtomicUsize,
+    /// How many requests in the queue end the writer's wait; [`NOT_WAITING`] when it does not wait.
+    awaited: AtomicUsize,
     writer: OnceLock<Thread>,
 }
 
@@ -32,8 +35,9 @@ impl Gathering {
     /// The writer goes first then, where both have one processor: what it has to do ends in a sync, beside which there is time
     /// for everything else. A wake-up that is missed costs [`QUIET_MAX`] at most.
     pub(in crate::store) fn joined(&self, queued: usize) {
-        let enough = self.0.enough.load(Ordering::Relaxed);
-        if enough > 0 && queued >= enough && self.0.enough.swap(0, Ordering::Relaxed) > 0 {
+        let awaited = self.0.awaited.load(Ordering::Relaxed);
+        let completes = awaited != NOT_WAITING && queued >= awaited;
+        if completes && self.0.awaited.swap(NOT_WAITING, Ordering::Relaxed) != NOT_WAITING {
             if let Some(writer) = self.0.writer.get() {
                 writer.unpark();
             }
@@ -41,15 +45,15 @@ impl Gathering {
         }
     }
 
-    /// Waits, on the writer's thread, until `queued` says that there are `enough`; false if others stopped coming before.
-    pub(super) fn wait(&self, enough: usize, queued: impl Fn() -> usize) -> bool {
+    /// Waits, on the writer's thread, until `queued` says that there are those `awaited`; false if others stopped coming before.
+    pub(super) fn wait(&self, awaited: usize, queued: impl Fn() -> usize) -> bool {
         self.0.writer.get_or_init(std::thread::current);
         let started = Instant::now();
         let (mut last, mut joined_at) = (queued(), started);
-        let found_enough = loop {
-            self.0.enough.store(enough, Ordering::Relaxed);
+        let have_come = loop {
+            self.0.awaited.store(awaited, Ordering::Relaxed);
             let (found, now) = (queued(), Instant::now());
-            if found >= enough {
+            if found >= awaited {
                 break true;
             }
             // Before the time is looked at as a whole: who wakes up late may find both, and that nobody came is what tells more.
@@ -63,8 +67,8 @@ impl Gathering {
             }
             std::thread::park_timeout(QUIET_MAX);
         };
-        self.0.enough.store(0, Ordering::Relaxed);
-        found_enough
+        self.0.awaited.store(NOT_WAITING, Ordering::Relaxed);
+        have_come
     }
 }
 
@@ -74,17 +78,17 @@ pub(super) struct Clients(usize);
 
 impl Clients {
     /// How many make a group.
-    pub(super) fn enough(&self) -> usize {
+    pub(super) fn group_size(&self) -> usize {
         self.0 - self.0 / 4
     }
 
     /// Those of a group wait for their answer, and those who are `queued` behind it as well: so many there are at least.
-    pub(super) fn at_least(&mut self, group: usize, queued: usize) {
+    pub(super) fn saw_waiting(&mut self, group: usize, queued: usize) {
         self.0 = self.0.max(group + queued);
     }
 
     /// Nobody came any more, so the group is all there are.
-    pub(super) fn only(&mut self, group: usize) {
+    pub(super) fn saw_all(&mut self, group: usize) {
         self.0 = group;
     }
 }
@@ -98,14 +102,14 @@ mod tests {
     #[test]
     fn a_group_waits_for_three_quarters_of_those_about() {
         let mut clients = Clients::default();
-        clients.only(1);
-        assert_eq!(clients.enough(), 1, "a lone request is not kept waiting");
-        clients.at_least(40, 24);
-        assert_eq!(clients.enough(), 48);
-        clients.at_least(48, 10);
-        assert_eq!(clients.enough(), 48, "six of them may just have been answered");
-        clients.only(3);
-        assert_eq!(clients.enough(), 3);
+        clients.saw_all(1);
+        assert_eq!(clients.group_size(), 1, "a lone request is not kept waiting");
+        clients.saw_waiting(40, 24);
+        assert_eq!(clients.group_size(), 48);
+        clients.saw_waiting(48, 10);
+        assert_eq!(clients.group_size(), 48, "six of them may just have been answered");
+        clients.saw_all(3);
+        assert_eq!(clients.group_size(), 3);
     }
 
     /// A writer that was off the processor for longer than it may wait at all.
