@@ -4,13 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
 use super::{KEYS, Loaded, Sources, load_everything, load_export, load_signing, load_store};
-use crate::otlp::Protocol;
-use crate::redact::Redaction;
 
+mod defaults;
 mod identity;
 mod otlp;
 
@@ -91,51 +89,6 @@ pub(super) fn case(text: &str) -> Case {
     let case = Case::bare();
     case.write("token", TOKEN);
     case.file(&format!("{ACCOUNT}{text}"))
-}
-
-#[test]
-fn the_contracts_example_reads_into_the_documented_defaults() {
-    let case = Case::bare();
-    case.write("primary", &format!("{TOKEN}\n"));
-    case.write("secondary", "other\r\n");
-    let case = case.file(
-        r#"
-public_url: https://hooks.example.com/twilio      # exactly what stands in Twilio's console; a list is allowed
-accounts:
-  - sid: AC0123456789abcdef0123456789abcdef
-    auth_token_files: [DIR/primary, DIR/secondary]
-webhook:   { listen: "0.0.0.0:8080", body_bytes_max: 524288, connections_max: 1024, tls: null, basic_auth_file: null }
-telemetry: { listen: "127.0.0.1:9979", web_config_file: null }
-store:     { dir: ./data, bytes_max: 1073741824, retention: 7d, dedupe_window: 32d, dedupe_events_max: 1000000 }
-metrics:   { error_codes_max: 1000, account_label: false, zero_first: true, codes: ["11200", "30007"] }
-otlp:      { endpoint: "http://127.0.0.1:4317", protocol: grpc }   # or http/protobuf; headers, TLS, compression
-redaction: standard
-"#,
-    );
-    let example = case.loaded();
-    assert_eq!(example.warnings, Vec::<String>::new());
-    let settings = example.settings;
-    let tokens: Vec<&str> = settings.accounts[0].auth_tokens.iter().map(ExposeSecret::expose_secret).collect();
-    assert_eq!(tokens, [TOKEN, "other"]);
-    assert_eq!(settings.public_urls[0].to_string(), "https://hooks.example.com/twilio");
-    let otlp = settings.otlp.as_ref().expect("an endpoint");
-    assert_eq!((otlp.endpoint.as_str(), otlp.protocol), ("http://127.0.0.1:4317", Protocol::Grpc));
-    assert_eq!((otlp.batch_records_max, otlp.batch_bytes_max, otlp.gzip), (512, 3_145_728, false));
-    assert_eq!(otlp.timeout, Duration::from_secs(10));
-    assert!(settings.traces.is_none());
-    assert_eq!(settings.metrics.codes, [11200, 30007]);
-
-    let mut defaults = Case::minimal().loaded().settings;
-    assert!(defaults.otlp.is_none());
-    assert_eq!(defaults.metrics.codes, Vec::<u32>::new());
-    defaults.metrics.codes = settings.metrics.codes.clone();
-    assert_eq!(format!("{:?}", defaults.webhook), format!("{:?}", settings.webhook));
-    assert_eq!(format!("{:?}", defaults.telemetry), format!("{:?}", settings.telemetry));
-    assert_eq!(defaults.store, settings.store);
-    assert_eq!(defaults.metrics, settings.metrics);
-    assert_eq!((defaults.redaction, defaults.log.json), (Redaction::Standard, false));
-    assert_eq!(defaults.store.dir, Path::new("./data"));
-    assert_eq!(defaults.store.dedupe_window, Duration::from_secs(32 * 24 * 60 * 60));
 }
 
 #[test]
