@@ -76,7 +76,7 @@ impl Command {
 
 /// A reason why a command ends before its work is done.
 #[derive(Debug, thiserror::Error)]
-pub enum CommandError {
+enum CommandError {
     /// The configuration has faults; every one is in the text, a line each.
     #[error(transparent)]
     Config(#[from] ConfigError),

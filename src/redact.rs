@@ -17,7 +17,8 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde::{Deserialize, Serialize};
 
 use self::keys::{Action, Place, action_for};
-pub use self::text::{mask, mask_url, masked_url};
+use self::text::masked_url;
+pub use self::text::{mask, mask_url};
 
 /// How much of an event is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,7 +33,7 @@ pub enum Redaction {
 }
 
 /// What stands in place of a dropped value.
-pub const REDACTED: &str = "[redacted]";
+const REDACTED: &str = "[redacted]";
 
 /// The masks of an event's texts, each made once: most of them stand in the payload too.
 #[derive(Debug)]

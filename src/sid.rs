@@ -28,10 +28,10 @@ pub struct InvalidSid {
 }
 
 /// The most letters or digits after the prefix of an event's Sid.
-pub const EVENT_TAIL_MAX: usize = 62;
+const EVENT_TAIL_MAX: usize = 62;
 
 /// The most letters or digits after the prefix of an account's Sid.
-pub const ACCOUNT_TAIL_MAX: usize = 32;
+const ACCOUNT_TAIL_MAX: usize = 32;
 
 impl EventSid {
     /// Reads an event Sid.

@@ -69,8 +69,7 @@ impl Form {
     }
 
     /// Whether every byte is ASCII.
-    #[must_use]
-    pub fn is_ascii(&self) -> bool {
+    pub(super) fn is_ascii(&self) -> bool {
         self.decoded.is_ascii()
     }
 

@@ -12,7 +12,7 @@ use super::rejection::Rejection;
 use super::signature::Refusal;
 
 /// The header in which Twilio signs.
-pub const SIGNATURE_HEADER: HeaderName = HeaderName::from_static("x-twilio-signature");
+pub(super) const SIGNATURE_HEADER: HeaderName = HeaderName::from_static("x-twilio-signature");
 
 /// Checks everything that the header alone can tell, in the order in which a sender would want to know.
 ///
@@ -55,7 +55,7 @@ pub fn check(head: &Parts, knows_path: impl Fn(&str) -> bool, bytes_max: usize) 
 /// # Errors
 ///
 /// [`Refusal::Unsigned`].
-pub fn check_signed(headers: &HeaderMap) -> Result<(), Rejection> {
+pub(super) fn check_signed(headers: &HeaderMap) -> Result<(), Rejection> {
     match headers.get(SIGNATURE_HEADER) {
         Some(signature) if !signature.is_empty() => Ok(()),
         _ => Err(Refusal::Unsigned.into()),

@@ -13,7 +13,7 @@ use super::rejection::Rejection;
 use crate::metrics::RejectionReason;
 
 /// At most one log line a reason in this time.
-pub const LOG_INTERVAL: Duration = Duration::from_secs(10);
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The last refusal for one reason.
 #[derive(Debug, Clone)]
@@ -51,14 +51,14 @@ struct Remembered {
 
 /// The right to write the one log line of this interval.
 #[derive(Debug)]
-pub struct Turn {
+pub(super) struct Turn {
     reason: RejectionReason,
     unlogged: u64,
 }
 
 impl Rejections {
     /// Remembers a refusal; gives the turn to log it, unless one like it was logged just now.
-    pub fn note(&self, reason: RejectionReason, peer: IpAddr) -> Option<Turn> {
+    pub(super) fn note(&self, reason: RejectionReason, peer: IpAddr) -> Option<Turn> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         let last = LastRejection { reason, at: Timestamp::now(), peer, count: 1, hint: None };
@@ -76,7 +76,7 @@ impl Rejections {
     }
 
     /// Writes the line that `turn` allows, and remembers its hint for the landing page.
-    pub fn log(&self, turn: &Turn, detail: &str, peer: IpAddr, hint: Option<String>) {
+    pub(super) fn log(&self, turn: &Turn, detail: &str, peer: IpAddr, hint: Option<String>) {
         let (reason, unlogged) = (turn.reason.as_str(), turn.unlogged);
         let hint_text = hint.as_deref().unwrap_or_default();
         tracing::warn!(reason, detail, %peer, hint = hint_text, more_since_last_line = unlogged, "request refused");

@@ -84,7 +84,7 @@ pub struct Verifier {
 
 /// A token, ready to sign. The key schedule is computed once; `Hmac`'s `Debug` shows nothing of it.
 #[derive(Debug, Clone)]
-pub struct SigningKey(Hmac<Sha1>);
+pub(super) struct SigningKey(Hmac<Sha1>);
 
 impl SigningKey {
     /// Prepares a token.
@@ -92,14 +92,12 @@ impl SigningKey {
     /// # Panics
     ///
     /// Never: HMAC takes a key of any length.
-    #[must_use]
-    pub fn new(token: &[u8]) -> Self {
+    pub(super) fn new(token: &[u8]) -> Self {
         Self(Hmac::new_from_slice(token).expect("HMAC takes a key of any length"))
     }
 
     /// Whether this key gives `mac` over `parts`, joined; compared in constant time.
-    #[must_use]
-    pub fn verify(&self, parts: &[&[u8]], mac: &Mac) -> bool {
+    pub(super) fn verify(&self, parts: &[&[u8]], mac: &Mac) -> bool {
         self.over(parts).verify_slice(mac).is_ok()
     }
 
@@ -182,7 +180,7 @@ impl Verifier {
 }
 
 /// The accounts that the fields called `name` name, each once.
-pub fn account_sids(form: &Form, name: &'static str) -> impl Iterator<Item = AccountSid> + use<> {
+pub(super) fn account_sids(form: &Form, name: &'static str) -> impl Iterator<Item = AccountSid> + use<> {
     let sid = |value: &[u8]| AccountSid::parse(std::str::from_utf8(value).ok()?).ok();
     let sids: BTreeSet<_> = form.values(name).filter_map(sid).collect();
     sids.into_iter()
@@ -200,8 +198,7 @@ fn signature_of(delivery: &Delivery) -> Result<Mac, Refusal> {
 }
 
 /// Decodes a signature from standard base64 with canonical padding; none for any other text.
-#[must_use]
-pub fn decode_mac(text: &[u8]) -> Option<Mac> {
+pub(super) fn decode_mac(text: &[u8]) -> Option<Mac> {
     STANDARD.decode(text).ok()?.try_into().ok()
 }
 

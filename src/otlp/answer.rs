@@ -84,15 +84,13 @@ impl Verdict {
     }
 
     /// Whether nothing was taken.
-    #[must_use]
-    pub fn is_refusal(&self) -> bool {
+    pub(super) fn is_refusal(&self) -> bool {
         matches!(self, Self::Rejected { .. } | Self::TooLarge { .. })
     }
 
     /// Whether two verdicts find the same fault, as far as their words tell; numbers and ids in them differ from request to
     /// request.
-    #[must_use]
-    pub fn finds_the_same_fault_as(&self, other: &Self) -> bool {
+    pub(super) fn finds_the_same_fault_as(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Rejected { detail: one }, Self::Rejected { detail: other })
             | (Self::TooLarge { detail: one }, Self::TooLarge { detail: other }) => words(one).eq(words(other)),

@@ -18,7 +18,7 @@ use crate::level::Level;
 use crate::sid::resource_type;
 
 /// The event name of every record.
-pub const EVENT_NAME: &str = "twilio.debugger.event";
+const EVENT_NAME: &str = "twilio.debugger.event";
 
 /// The most bytes of `twilio.payload`.
 ///
@@ -30,15 +30,14 @@ const PAYLOAD_TRUNCATED: &str = "twilio.payload.truncated";
 
 /// What every record is sent under: the resource that it is about, and the scope that it comes from.
 #[derive(Debug, Clone)]
-pub struct Envelope {
+pub(super) struct Envelope {
     resource: Resource,
     scope: InstrumentationScope,
 }
 
 impl Envelope {
     /// An envelope for a resource of these attributes, in this order.
-    #[must_use]
-    pub fn new(resource: &[(String, String)]) -> Self {
+    pub(super) fn new(resource: &[(String, String)]) -> Self {
         let attributes = resource.iter().map(|(key, value)| text(key, value.clone())).collect();
         let scope = InstrumentationScope {
             name: "twilio.debugger".to_owned(),
@@ -50,8 +49,7 @@ impl Envelope {
 
     /// A request with these records. Without any it names resource and scope all the same: an empty message has no body, and
     /// some servers ask for one.
-    #[must_use]
-    pub fn request(&self, log_records: Vec<LogRecord>) -> ExportLogsServiceRequest {
+    pub(super) fn request(&self, log_records: Vec<LogRecord>) -> ExportLogsServiceRequest {
         let scope_logs = vec![ScopeLogs { scope: Some(self.scope.clone()), log_records, ..ScopeLogs::default() }];
         let resource = Some(self.resource.clone());
         ExportLogsServiceRequest {
@@ -61,8 +59,7 @@ impl Envelope {
 }
 
 /// Maps an event.
-#[must_use]
-pub fn log_record(event: &DebuggerEvent) -> LogRecord {
+pub(super) fn log_record(event: &DebuggerEvent) -> LogRecord {
     let (severity_number, severity_text) = severity(event.level);
     let body = event.message.clone().unwrap_or_else(|| event.error_code.to_string());
     let mut record = LogRecord {
@@ -84,8 +81,7 @@ pub fn log_record(event: &DebuggerEvent) -> LogRecord {
 }
 
 /// Makes a record that was too large smaller, by halving its payload; false when there is none left.
-#[must_use]
-pub fn shrink(record: &mut LogRecord) -> bool {
+pub(super) fn shrink(record: &mut LogRecord) -> bool {
     let Some(index) = record.attributes.iter().position(|attribute| attribute.key == PAYLOAD) else {
         return false;
     };

@@ -58,8 +58,7 @@ pub fn mask(text: &str) -> Cow<'_, str> {
 }
 
 /// Masks a text that is a URL as a whole, white space and all.
-#[must_use]
-pub fn masked_url(text: &str) -> String {
+pub(super) fn masked_url(text: &str) -> String {
     if scheme_end(text).is_none() && !text.contains('?') {
         return mask(text).into_owned();
     }

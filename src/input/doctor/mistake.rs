@@ -93,7 +93,7 @@ pub enum Mistake {
 
 /// Where a mistake is mended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Remedy {
+pub(super) enum Remedy {
     /// `public_url` in the configuration.
     PublicUrl,
     /// The URL in Twilio's console.
@@ -164,8 +164,7 @@ impl Mistake {
     }
 
     /// Where it is mended.
-    #[must_use]
-    pub fn remedy(self) -> Remedy {
+    pub(super) fn remedy(self) -> Remedy {
         match self {
             Self::Scheme | Self::Port | Self::SchemeAndPort | Self::Host | Self::HostCase => Remedy::PublicUrl,
             Self::Userinfo | Self::Fragment => Remedy::Console,
