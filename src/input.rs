@@ -9,7 +9,7 @@ pub mod doctor;
 pub mod form;
 pub mod framing;
 mod loose;
+pub mod recent_rejections;
 pub mod rejection;
-pub mod rejections;
 pub mod signature;
 pub mod webhook;

@@ -21,6 +21,7 @@ mod checkpointer;
 mod disk;
 mod documents;
 mod fold;
+mod opening;
 mod prepared;
 mod retention;
 mod schema;
@@ -39,8 +40,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::archive::{Archive, ArchiveError, ListedQuarantine, PartialDelivery, StoredEvent};
 pub use self::backlog::Backlog;
-pub use self::disk::OpenError;
 use self::fold::{Numbers, State};
+pub use self::opening::OpenError;
 pub use self::schema::SCHEMA_VERSION;
 use self::seen::Seen;
 pub use self::settlement::{Settlement, StoreGone};
@@ -122,7 +123,7 @@ pub enum Pressure {
 ///
 /// [`OpenError`], for a directory that cannot be used, one in use, and a store of a newer version.
 pub fn open(settings: &Settings) -> Result<Opened, OpenError> {
-    disk::open(settings)
+    opening::open(settings)
 }
 
 impl Opened {

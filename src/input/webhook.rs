@@ -20,8 +20,8 @@ use tracing::field;
 
 use super::delivery::Delivery;
 use super::framing::{self, SIGNATURE_HEADER};
+use super::recent_rejections::RecentRejections;
 use super::rejection::Rejection;
-use super::rejections::Rejections;
 use super::signature::{Refusal, Verifier};
 use super::{debugger_form, doctor};
 use crate::account::Account;
@@ -68,7 +68,7 @@ pub struct Receiver {
     rules: ArcSwap<Rules>,
     store: Store,
     metrics: Arc<Metrics>,
-    rejections: Rejections,
+    rejections: RecentRejections,
     draining: CancellationToken,
 }
 
@@ -102,7 +102,7 @@ impl Receiver {
     /// Starts with `rules`; refuses new requests once `draining` is cancelled.
     #[must_use]
     pub fn new(rules: Rules, store: Store, metrics: Arc<Metrics>, draining: CancellationToken) -> Self {
-        Self { rules: ArcSwap::from_pointee(rules), store, metrics, rejections: Rejections::default(), draining }
+        Self { rules: ArcSwap::from_pointee(rules), store, metrics, rejections: RecentRejections::default(), draining }
     }
 
     /// Replaces the rules; requests under way finish under the old ones.
@@ -112,7 +112,7 @@ impl Receiver {
 
     /// What has been refused lately.
     #[must_use]
-    pub fn rejections(&self) -> &Rejections {
+    pub fn rejections(&self) -> &RecentRejections {
         &self.rejections
     }
 }

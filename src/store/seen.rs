@@ -7,9 +7,12 @@
 //! The set holds 64-bit fingerprints and not the ids, so that a million events fit into the memory bar (`make bench` shows the
 //! process with that many). Among a million, two different ids share a fingerprint with a chance of 1 in 37 million.
 
+mod fingerprint_set;
+
 use nohash_hasher::IntSet;
 use sha2::{Digest, Sha256};
 
+use self::fingerprint_set::FingerprintSet;
 use crate::account::Mac;
 
 /// What is remembered of one arrival.
@@ -146,71 +149,9 @@ fn pairs_of(row: &[u8]) -> impl Iterator<Item = (Option<u64>, Option<u64>)> {
     numbers.map(|(first, second)| ((first != 0).then_some(first), (second != 0).then_some(second)))
 }
 
-/// In how many tables a set of fingerprints is kept. Tables have a power of two of places: with a million fingerprints in so many
-/// of them, two thirds of the places are taken.
-const TABLES: usize = 48;
-
-/// A set in many tables. One that grows is copied, needs the room of both meanwhile, and every request waits for it: a small one
-/// is soon done.
-#[derive(Debug)]
-struct FingerprintSet([IntSet<u64>; TABLES]);
-
-impl Default for FingerprintSet {
-    fn default() -> Self {
-        Self::with_capacity(0)
-    }
-}
-
-impl FingerprintSet {
-    fn with_capacity(fingerprints: usize) -> Self {
-        Self(std::array::from_fn(|_| table_for(fingerprints.div_ceil(TABLES))))
-    }
-
-    fn contains(&self, fingerprint: u64) -> bool {
-        self.0[table_of(fingerprint)].contains(&fingerprint)
-    }
-
-    fn insert(&mut self, fingerprint: u64) -> bool {
-        let table = &mut self.0[table_of(fingerprint)];
-        if table.len() == table.capacity() {
-            // Removed fingerprints go on taking places, and a table that has no place left may double for their sake.
-            let mut anew = table_for(table.len() + table.len() / SPARE_PART);
-            anew.extend(table.drain());
-            *table = anew;
-        }
-        table.insert(fingerprint)
-    }
-
-    fn extend(&mut self, fingerprint: Option<u64>) {
-        if let Some(fingerprint) = fingerprint {
-            self.insert(fingerprint);
-        }
-    }
-
-    fn remove(&mut self, fingerprint: Option<u64>) {
-        if let Some(fingerprint) = fingerprint {
-            self.0[table_of(fingerprint)].remove(&fingerprint);
-        }
-    }
-}
-
-/// A table made anew has room for this part of it again, so that it is not made anew all the time.
-const SPARE_PART: usize = 8;
-
-fn table_for(fingerprints: usize) -> IntSet<u64> {
-    IntSet::with_capacity_and_hasher(fingerprints, nohash_hasher::BuildNoHashHasher::default())
-}
-
-/// By bits from the middle: a table looks at the first and the last ones.
-fn table_of(fingerprint: u64) -> usize {
-    (fingerprint >> 40) as usize % TABLES
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
-    use super::{FingerprintSet, Fingerprints, Fresh, Seen, arrivals_of};
+    use super::{Fingerprints, Fresh, Seen, arrivals_of};
 
     const MAC: [u8; 20] = [7; 20];
 
@@ -299,24 +240,8 @@ mod tests {
             assert!(insert(&mut seen, event(&format!("NO{number}"), &mac)));
         }
         for set in [&seen.sids, &seen.macs] {
-            assert!(set.0.iter().all(|table| (500..850).contains(&table.len())), "about 667 each");
+            assert!(set.table_lengths().all(|length| (500..850).contains(&length)), "about 667 each");
         }
-    }
-
-    #[test]
-    fn a_window_that_moves_on_takes_no_more_room() {
-        const WINDOW: u64 = 48_000;
-        let mut set = FingerprintSet::default();
-        let number = |at: u64| fastrand::Rng::with_seed(at).u64(..);
-        let capacity = |set: &FingerprintSet| set.0.iter().map(HashSet::capacity).sum::<usize>();
-        (0..WINDOW).for_each(|at| assert!(set.insert(number(at))));
-        let full = capacity(&set);
-        for at in WINDOW..40 * WINDOW {
-            assert!(set.insert(number(at)));
-            set.remove(Some(number(at - WINDOW)));
-        }
-        assert!(capacity(&set) <= full, "{} for {full} before", capacity(&set));
-        assert!((39 * WINDOW..40 * WINDOW).all(|at| set.contains(number(at))), "and forgets nothing");
     }
 
     #[test]

@@ -40,7 +40,7 @@ impl LastRejection {
 
 /// What is remembered of refusals: as much as there are reasons.
 #[derive(Debug, Default)]
-pub struct Rejections(Mutex<Vec<Remembered>>);
+pub struct RecentRejections(Mutex<Vec<Remembered>>);
 
 #[derive(Debug)]
 struct Remembered {
@@ -56,7 +56,7 @@ pub(super) struct Turn {
     unlogged: u64,
 }
 
-impl Rejections {
+impl RecentRejections {
     /// Remembers a refusal; gives the turn to log it, unless one like it was logged just now.
     pub(super) fn note(&self, reason: RejectionReason, peer: IpAddr) -> Option<Turn> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
