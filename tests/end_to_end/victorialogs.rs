@@ -97,6 +97,9 @@ async fn an_event_that_is_too_old_for_victorialogs_holds_up_no_other() {
     assert_eq!(found, sids);
     assert_eq!(logs.metrics().await.get("vl_rows_dropped_total{reason=\"too_small_timestamp\"}"), Some(1.0));
     let exporter = exporter.metrics().await;
-    assert_eq!(exporter.get("twilio_debugger_exporter_quarantined_total{reason=\"otlp_rejected\",source=\"webhook\"}"), Some(0.0));
+    assert_eq!(
+        exporter.get("twilio_debugger_exporter_quarantined_total{reason=\"otlp_rejected\",source=\"webhook\"}"),
+        Some(0.0)
+    );
     assert_eq!(exporter.get("twilio_debugger_exporter_otlp_up"), Some(1.0));
 }
