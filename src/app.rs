@@ -1,7 +1,7 @@
 //! Build, announce, run, drain: the exporter as a whole.
 
 mod announce;
-mod refusals;
+mod seen_lately;
 mod reload;
 mod running;
 
@@ -19,7 +19,7 @@ use self::running::Stops;
 pub use self::running::{DRAIN_TIMEOUT, Ended, Running};
 use crate::causes::with_causes;
 use crate::config::{Loaded, Settings, Sources, load_everything};
-use crate::input::webhook::{Receiver, Rules};
+use crate::input::webhook::{Reading, Receiver, Rules};
 use crate::listener::{BasicAuth, Controls, Server};
 use crate::log;
 use crate::metrics::{Metrics, seconds};
@@ -186,8 +186,9 @@ async fn bind(setting: &'static str, address: SocketAddr, controls: &Arc<Control
 }
 
 fn rules_of(settings: &Settings, basic_auth: Option<BasicAuth>) -> Rules {
-    let Settings { public_urls, accounts, webhook, redaction, .. } = settings;
-    Rules::new(public_urls.to_vec(), accounts.to_vec(), webhook.body_bytes_max, *redaction, basic_auth)
+    let Settings { public_urls, accounts, webhook, redaction, late_after, event_streams, .. } = settings;
+    let reading = Reading { redaction: *redaction, late_after: *late_after, event_streams: event_streams.clone() };
+    Rules::new(public_urls.to_vec(), accounts.to_vec(), webhook.body_bytes_max, reading, basic_auth)
 }
 
 fn shown_of(settings: &Settings) -> Shown {

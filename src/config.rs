@@ -26,11 +26,12 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use vec1::Vec1;
 
 use crate::account::Account;
-use crate::input::webhook;
+use crate::input::{event_streams, webhook};
 use crate::listener::Guard;
 use crate::public_url::PublicUrl;
 use crate::redact::Redaction;
@@ -89,6 +90,10 @@ pub struct Settings {
     pub traces: Option<otlp::Settings>,
     /// What is dropped from an event before it is stored.
     pub redaction: Redaction,
+    /// How old an event is when it is no longer an incident.
+    pub late_after: Duration,
+    /// What is kept of an Event Streams batch.
+    pub event_streams: event_streams::Settings,
     /// Our own log.
     pub log: log::Settings,
 }

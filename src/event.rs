@@ -38,6 +38,12 @@ pub struct DebuggerEvent {
     pub received_at: Timestamp,
     /// The input it came through.
     pub source: Source,
+    /// Which of Twilio's products it happened in, in Twilio's words, where the feed says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product: Option<String>,
+    /// It was older than `late_after` when it arrived: counted like any other, and no incident of now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub late: bool,
     /// What went wrong, in Twilio's words, redacted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
@@ -91,6 +97,10 @@ pub struct FailedExchange {
 pub enum Source {
     /// The Debugger webhook, today's form and the beta's.
     Webhook,
+    /// Event Streams, a signed batch.
+    EventStreams,
+    /// The Monitor Alerts API, read by backfill.
+    AlertsApi,
 }
 
 impl Source {

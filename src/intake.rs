@@ -5,6 +5,7 @@
 //! knows anything else of the other.
 
 use jiff::Timestamp;
+use strum::{IntoStaticStr, VariantArray};
 
 use crate::account::{KeyName, Mac};
 use crate::event::{DebuggerEvent, Source};
@@ -15,6 +16,8 @@ use crate::quarantine::Quarantined;
 pub struct Intake {
     /// What has arrived, in the order in which it is to be kept.
     pub arrivals: Vec<Arrival>,
+    /// What has arrived beside it and is not for keeping: counted, once each.
+    pub ignored: Vec<Ignored>,
     /// Where it came from.
     pub origin: Origin,
 }
@@ -34,6 +37,29 @@ impl Arrival {
         if let Self::Event(event) = self {
             event.trim();
         }
+    }
+}
+
+/// Why something genuine and understood is not for keeping: the `reason` label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, VariantArray, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum Ignored {
+    /// A level that `event_streams.levels` does not name.
+    Level,
+    /// An Event Streams event of a type that is no Debugging Event.
+    EventType,
+    /// The test event of an Event Streams sink.
+    TestEvent,
+}
+
+impl Ignored {
+    /// Every reason, in the order of the metrics page.
+    pub const ALL: &'static [Self] = Self::VARIANTS;
+
+    /// The value of the `reason` label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

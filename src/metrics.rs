@@ -4,8 +4,8 @@
 //! [`event_series`], with the first-event rule. All others have their series from the start and live in the `prometheus`
 //! crate. Both survive restarts: the store keeps them, and a scrape is shown no value that is not on disk.
 //!
-//! received = accepted + duplicates + quarantined (but for `otlp_rejected`, which were accepted before), for each input and in every
-//! scrape: one lock holds the counters of one group of events together. Requests are counted apart, by the status that was sent: one
+//! received = accepted + duplicates + quarantined (but for `otlp_rejected`, which were accepted before) + ignored, for each input and in
+//! every scrape: one lock holds the counters of one group of events together. Requests are counted apart, by the status that was sent: one
 //! may carry many events.
 
 mod admission;
@@ -134,8 +134,8 @@ impl Metrics {
     pub fn count(&self, gains: Gains, admitted: usize) {
         let _together = self.together.read().unwrap_or_else(PoisonError::into_inner);
         let mut events = self.events();
-        for SeriesGain { labels, events: gained, newest } in gains.series {
-            events.count(labels, gained, newest);
+        for gain in gains.series {
+            events.count(gain);
         }
         drop(events);
         self.families.series.set(admitted as u64);

@@ -152,6 +152,13 @@ impl PublicUrl {
         ))
     }
 
+    /// The target as it was typed, with one parameter more.
+    #[must_use]
+    pub fn target_with(&self, parameter: &str) -> String {
+        let separator = if self.target.contains('?') { '&' } else { '?' };
+        format!("{}{separator}{parameter}", self.target)
+    }
+
     /// Whether a request to `path` is meant for this URL.
     #[must_use]
     pub fn has_path(&self, path: &str) -> bool {

@@ -18,8 +18,10 @@ use crate::event::Source;
 pub enum QuarantineReason {
     /// The fields are not those of a Debugging Event, or not each of them once.
     BadGrammar,
-    /// `Payload` is not a JSON object.
+    /// `Payload`, or the body of a batch, is not the JSON that it should be.
     BadPayload,
+    /// The key that signed the batch does not open the account that the event names.
+    ForeignAccount,
     /// The collector refused the log record for good. The event had been accepted and counted before.
     OtlpRejected,
 }

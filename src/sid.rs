@@ -53,6 +53,9 @@ impl EventSid {
 }
 
 impl AccountSid {
+    /// The characters of every Sid in life.
+    pub const LENGTH: usize = "AC".len() + ACCOUNT_TAIL_MAX;
+
     /// Reads an account Sid.
     pub fn parse(text: &str) -> Result<Self, InvalidSid> {
         tail_of(text, "AC", ACCOUNT_TAIL_MAX).map(|_| Self(text.to_owned()))

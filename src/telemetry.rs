@@ -58,10 +58,22 @@ pub struct Shown {
     pub otlp_endpoint: Option<String>,
 }
 
-/// Knows what inputs have refused lately.
-pub trait RefusedLately: Send + Sync {
+/// Knows what has come lately and a person should see.
+pub trait SeenLately: Send + Sync {
     /// The last refusal for each reason, newest first.
     fn refused_lately(&self) -> Vec<Refused>;
+
+    /// The last test event of an Event Streams sink.
+    fn last_sink_test(&self) -> Option<SinkTested>;
+}
+
+/// A sink that was tested, as the page for people shows it.
+#[derive(Debug, Clone)]
+pub struct SinkTested {
+    /// What Twilio wants to be told.
+    pub id: String,
+    /// When the test came.
+    pub at: Timestamp,
 }
 
 /// Requests that were refused for one reason, as the page for people shows them.
@@ -88,7 +100,7 @@ pub struct Telemetry {
     store: Store,
     /// Cancelled when the process ends: it is not ready then.
     draining: CancellationToken,
-    refusals: Arc<dyn RefusedLately>,
+    seen: Arc<dyn SeenLately>,
     shown: ArcSwap<Shown>,
     guard: ArcSwap<Guard>,
     reloads: mpsc::Sender<Reload>,
@@ -97,12 +109,12 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Starts to show `metrics`, the state of `store` and the refusals; passes requests to reload on to `reloads`.
+    /// Starts to show `metrics`, the state of `store` and what was `seen`; passes requests to reload on to `reloads`.
     #[must_use]
     pub fn new(
         metrics: Arc<Metrics>,
         store: Store,
-        refusals: Arc<dyn RefusedLately>,
+        seen: Arc<dyn SeenLately>,
         draining: CancellationToken,
         reloads: mpsc::Sender<Reload>,
         (shown, guard): (Shown, Guard),
@@ -111,7 +123,7 @@ impl Telemetry {
             metrics,
             store,
             draining,
-            refusals,
+            seen,
             shown: ArcSwap::from_pointee(shown),
             guard: ArcSwap::from_pointee(guard),
             reloads,

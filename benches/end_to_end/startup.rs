@@ -62,7 +62,8 @@ fn fill(dir: &Path) {
                     let mut mac = [0; 20];
                     mac[..8].copy_from_slice(&number.to_le_bytes());
                     let arrivals = vec![Arrival::Event(Box::new(event(number)))];
-                    let receipts = store.accept(Intake { arrivals, origin: Origin::Form { mac, key } }).await;
+                    let receipts =
+                        store.accept(Intake { arrivals, ignored: Vec::new(), origin: Origin::Form { mac, key } }).await;
                     assert_eq!(receipts, Ok(vec![Receipt::Stored]));
                 }
             })

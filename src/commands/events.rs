@@ -28,7 +28,7 @@ const POLL_EVENTS_MAX: usize = 1_000;
 /// Something that is listed.
 #[derive(Debug)]
 enum Entry {
-    Event(StoredEvent),
+    Event(Box<StoredEvent>),
     Quarantined(ListedQuarantine),
 }
 
@@ -85,8 +85,12 @@ pub(super) fn run(events: &Args, sources: &Sources, out: &mut impl Write) -> Res
 fn newest(archive: &Archive, events: &Args) -> Result<Vec<Entry>, ArchiveError> {
     let stored = if events.quarantined { Vec::new() } else { archive.newest_events(events.limit)? };
     let quarantined = archive.quarantine(events.limit)?;
-    let mut entries: Vec<Entry> =
-        stored.into_iter().map(Entry::Event).chain(quarantined.into_iter().map(Entry::Quarantined)).collect();
+    let mut entries: Vec<Entry> = stored
+        .into_iter()
+        .map(Box::new)
+        .map(Entry::Event)
+        .chain(quarantined.into_iter().map(Entry::Quarantined))
+        .collect();
     // Stable: events of one moment stay in the order of the store.
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.arrived_at()));
     entries.truncate(events.limit);
@@ -120,7 +124,9 @@ impl Tail {
     fn advance(&mut self, archive: &Archive, only_quarantined: bool) -> Result<Vec<Entry>, ArchiveError> {
         let mut entries = Vec::new();
         if !only_quarantined {
-            entries.extend(archive.events_after(self.stored, POLL_EVENTS_MAX)?.into_iter().map(Entry::Event));
+            entries.extend(
+                archive.events_after(self.stored, POLL_EVENTS_MAX)?.into_iter().map(Box::new).map(Entry::Event),
+            );
         }
         if let Some(Entry::Event(last)) = entries.last() {
             self.stored = last.seq;
@@ -211,7 +217,7 @@ mod tests {
             r#"{"sid":"NO1","account_sid":"AC1","level":"error","error_code":"11200","occurred_at":"2026-01-02T03:04:05Z",
                 "received_at":"2026-01-02T03:04:06Z","source":"webhook","payload":{"a": [1]}}"#,
         );
-        let event = json_of(&Entry::Event(StoredEvent { seq: 7, event: event.expect("an event") }));
+        let event = json_of(&Entry::Event(Box::new(StoredEvent { seq: 7, event: event.expect("an event") })));
         assert_eq!((&event["kind"], &event["seq"], &event["sid"]), (&"event".into(), &7.into(), &"NO1".into()));
         assert_eq!(event["payload"]["a"][0], 1);
         let entry = Quarantined {

@@ -53,6 +53,8 @@ pub const KEYS: &[Key] = &[
     key("otlp.batch_bytes_max", "BYTES", "The most bytes in one request, uncompressed [default: 3MiB]"),
     key("otlp.traces", "BOOL", "Sends the spans of our own requests too [default: false]"),
     key("redaction", "LEVEL", "none, standard or strict [default: standard]"),
+    key("late_after", "DURATION", "How old an event may be when it arrives and still alert [default: 15m]"),
+    key("event_streams.levels", "LEVELS", "The levels of Event Streams that are kept [default: error,warning]"),
     key("log.level", "FILTER", "error, warn, info, debug, trace, or a filter by module [default: info]"),
     key("log.format", "FORMAT", "text or json [default: text]"),
 ];

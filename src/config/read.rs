@@ -4,6 +4,8 @@
 //! one run names every fault. What was read in such a run is thrown away. Whichever function reads, the whole file is checked; what
 //! differs is which secrets are opened and what must be there.
 
+use std::time::Duration;
+
 use vec1::Vec1;
 
 use super::accounts::{accounts, public_urls};
@@ -13,7 +15,8 @@ use super::section::Section;
 use super::{Loaded, Settings, Sources, otlp_section, sections, values, web_config};
 use crate::account::Account;
 use crate::causes::with_causes;
-use crate::input::webhook;
+use crate::input::reception::LATE_AFTER;
+use crate::input::{event_streams, webhook};
 use crate::listener::{self, BasicAuth, Guard, Handshake};
 use crate::public_url::PublicUrl;
 use crate::redact::Redaction;
@@ -49,14 +52,27 @@ pub fn load_everything(sources: &Sources) -> Result<Loaded, ConfigError> {
     let mut reading = Reading::of(sources);
     // What stands in a file that cannot be read is unknown, not missing.
     let Signing { public_urls, accounts } = reading.signing(reading.layers.file_was_read);
-    let Sections { webhook, telemetry, store, metrics, redaction, log } = reading.sections();
+    let Sections { webhook, telemetry, store, metrics, redaction, late_after, event_streams, log } = reading.sections();
     let (otlp, traces) = reading.destinations();
     let (webhook_guard, telemetry_guard) = reading.guards(&webhook, &telemetry);
     let faults = reading.finish();
     let (Ok(public_urls), Ok(accounts)) = (Vec1::try_from_vec(public_urls), Vec1::try_from_vec(accounts)) else {
         return Err(faults.into_error());
     };
-    let settings = Settings { public_urls, accounts, webhook, telemetry, store, metrics, otlp, traces, redaction, log };
+    let settings = Settings {
+        public_urls,
+        accounts,
+        webhook,
+        telemetry,
+        store,
+        metrics,
+        otlp,
+        traces,
+        redaction,
+        late_after,
+        event_streams,
+        log,
+    };
     faults.finish().map(|warnings| Loaded { settings, webhook_guard, telemetry_guard, warnings })
 }
 
@@ -101,6 +117,8 @@ struct Sections {
     store: store::Settings,
     metrics: metrics::Settings,
     redaction: Redaction,
+    late_after: Duration,
+    event_streams: event_streams::Settings,
     log: log::Settings,
 }
 
@@ -131,6 +149,13 @@ impl<'a> Reading<'a> {
             telemetry,
             store: sections::store(root.section(report, "store"), report),
             metrics: sections::metrics(root.section(report, "metrics"), report),
+            late_after: root.or(
+                report,
+                "late_after",
+                LATE_AFTER,
+                values::duration(Duration::from_secs(1)..=sections::FAR),
+            ),
+            event_streams: sections::event_streams(root.section(report, "event_streams"), report),
             redaction: root.or(report, "redaction", Redaction::default(), values::word(&levels)),
             log: sections::log(root.section(report, "log"), report),
         }

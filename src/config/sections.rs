@@ -7,12 +7,12 @@ use std::time::Duration;
 use super::fault::Report;
 use super::section::Section;
 use super::values;
-use crate::input::webhook;
+use crate::input::{event_streams, webhook};
 use crate::listener::ServerTls;
 use crate::{log, metrics, store, telemetry};
 
 /// The longest time that can be set; nobody means to be held to it.
-const FAR: Duration = Duration::from_hours(3650 * 24);
+pub(super) const FAR: Duration = Duration::from_hours(3650 * 24);
 
 pub(super) fn webhook(mut section: Section, report: &mut Report) -> webhook::Settings {
     let default = webhook::Settings::default();
@@ -102,6 +102,13 @@ pub(super) fn metrics(mut section: Section, report: &mut Report) -> metrics::Set
         let (listed, most) = (settings.codes.len(), settings.error_codes_max);
         report.fault(section.place("codes"), format!("lists {listed} codes, and error_codes_max is {most}"));
     }
+    section.finish(report);
+    settings
+}
+
+pub(super) fn event_streams(mut section: Section, report: &mut Report) -> event_streams::Settings {
+    let default = event_streams::Settings::default();
+    let settings = event_streams::Settings { levels: section.or(report, "levels", default.levels, values::levels) };
     section.finish(report);
     settings
 }

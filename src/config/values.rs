@@ -14,6 +14,7 @@ use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
 use crate::error_code::ErrorCode;
+use crate::level::Level;
 
 /// What a value is when it is no text, number or truth value.
 const NOT_A_SCALAR: &str = "must be a single value, not a list or a section";
@@ -173,6 +174,21 @@ pub(crate) fn error_codes(value: &Value) -> Result<Vec<u32>, String> {
         }
     }
     Ok(codes)
+}
+
+/// Twilio's levels, at least one.
+pub(crate) fn levels(value: &Value) -> Result<Vec<Level>, String> {
+    // What has another word is `other`, which is for nobody to choose.
+    const WORDS: &str = "must list error, warning, info or debug";
+    let mut levels = Vec::new();
+    for text in texts(value)? {
+        match Level::parse(&text) {
+            Level::Other => return Err(format!("{WORDS}, and {} is none", shown(&text))),
+            level if !levels.contains(&level) => levels.push(level),
+            _ => {}
+        }
+    }
+    if levels.is_empty() { Err(format!("{WORDS}, and lists nothing")) } else { Ok(levels) }
 }
 
 /// A value as an error quotes it: short, and on one line.

@@ -7,17 +7,16 @@
 //!
 //! Source: <https://www.twilio.com/docs/usage/troubleshooting/debugging-event-webhooks>
 
-mod payload;
-
 use std::borrow::Cow;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use self::payload::{InvalidPayload, Payload};
 use super::form::Form;
+use super::payload::{InvalidPayload, Payload};
+use super::reception::Reception;
 use super::signature::Verified;
-use crate::event::{DebuggerEvent, Source, TraceContext};
+use crate::event::{DebuggerEvent, Source};
 use crate::intake::{Arrival, Intake, Origin};
 use crate::level::Level;
 use crate::quarantine::{CONTENT_BYTES_MAX, QuarantineReason, Quarantined};
@@ -31,20 +30,17 @@ const LEVEL_BYTES_MAX: usize = 16;
 const NAME_BYTES_MAX: usize = 128;
 
 /// What `verified` brings: one event, or one entry of the quarantine.
-///
-/// `request_trace` is the trace of our own request, used where the event brings none.
 #[must_use]
-pub fn intake(
-    verified: &Verified<Form>,
-    redaction: Redaction,
-    received_at: Timestamp,
-    request_trace: Option<TraceContext>,
-) -> Intake {
-    let arrival = match read(verified.body(), redaction, received_at, request_trace) {
+pub fn intake(verified: &Verified<Form>, reception: &Reception) -> Intake {
+    let arrival = match read(verified.body(), reception) {
         Ok(event) => Arrival::Event(Box::new(event)),
         Err(entry) => Arrival::Quarantined(entry),
     };
-    Intake { arrivals: vec![arrival], origin: Origin::Form { mac: verified.mac(), key: verified.key().clone() } }
+    Intake {
+        arrivals: vec![arrival],
+        ignored: Vec::new(),
+        origin: Origin::Form { mac: verified.mac(), key: verified.key().clone() },
+    }
 }
 
 /// Reads the event that signed fields carry.
@@ -52,20 +48,15 @@ pub fn intake(
 /// # Errors
 ///
 /// A [`Quarantined`] entry to store instead, for fields that are no Debugging Event.
-fn read(
-    form: &Form,
-    redaction: Redaction,
-    received_at: Timestamp,
-    request_trace: Option<TraceContext>,
-) -> Result<DebuggerEvent, Box<Quarantined>> {
-    event_of(form, redaction, received_at, request_trace).map_err(|fault| {
+fn read(form: &Form, reception: &Reception) -> Result<DebuggerEvent, Box<Quarantined>> {
+    event_of(form, reception).map_err(|fault| {
         Box::new(Quarantined {
             reason: fault.reason,
             detail: fault.detail,
             source: Source::Webhook,
             sid: form.values("Sid").next().map(|sid| cut(&String::from_utf8_lossy(sid), 64).to_owned()),
-            at: received_at,
-            content: content_of(form, redaction),
+            at: reception.at,
+            content: content_of(form, reception.redaction),
         })
     })
 }
@@ -88,12 +79,8 @@ impl From<InvalidPayload> for Fault {
     }
 }
 
-fn event_of(
-    form: &Form,
-    redaction: Redaction,
-    received_at: Timestamp,
-    request_trace: Option<TraceContext>,
-) -> Result<DebuggerEvent, Fault> {
+fn event_of(form: &Form, reception: &Reception) -> Result<DebuggerEvent, Fault> {
+    let Reception { redaction, at: received_at, request_trace, .. } = *reception;
     let sid = EventSid::parse(&once(form, "Sid")?).map_err(|error| Fault::grammar(format!("Sid is {error}")))?;
     let account_sid = AccountSid::parse(&once(form, "AccountSid")?)
         .map_err(|error| Fault::grammar(format!("AccountSid is {error}")))?;
@@ -133,6 +120,8 @@ fn event_of(
         occurred_at_assumed: occurred_at.is_none(),
         received_at,
         source: Source::Webhook,
+        product: None,
+        late: reception.is_late(occurred_at),
         message: message.filter(|_| redaction != Redaction::Strict),
         resource_sid,
         service_sid,

@@ -8,18 +8,19 @@
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method, header};
 
+use super::delivery::Format;
 use super::rejection::Rejection;
 use super::signature::Refusal;
 
 /// The header in which Twilio signs.
 pub(super) const SIGNATURE_HEADER: HeaderName = HeaderName::from_static("x-twilio-signature");
 
-/// Checks everything that the header alone can tell, in the order in which a sender would want to know.
+/// Checks everything that the header alone can tell, in the order in which a sender would want to know; gives what the body is.
 ///
 /// # Errors
 ///
 /// The [`Rejection`] to answer with.
-pub fn check(head: &Parts, knows_path: impl Fn(&str) -> bool, bytes_max: usize) -> Result<(), Rejection> {
+pub fn check(head: &Parts, knows_path: impl Fn(&str) -> bool, bytes_max: usize) -> Result<Format, Rejection> {
     if head.uri.authority().is_some() || head.uri.scheme().is_some() {
         return Err(Rejection::Framing("request target is not a path"));
     }
@@ -37,9 +38,7 @@ pub fn check(head: &Parts, knows_path: impl Fn(&str) -> bool, bytes_max: usize) 
         return Err(Rejection::Framing("transfer encoding instead of a length"));
     }
     let length = content_length(headers)?;
-    if !is_form(headers) {
-        return Err(Rejection::ContentType);
-    }
+    let format = format_of(headers).ok_or(Rejection::ContentType)?;
     let identity = |value: &axum::http::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
     if !headers.get_all(header::CONTENT_ENCODING).iter().all(identity) {
         return Err(Rejection::ContentEncoding);
@@ -47,7 +46,7 @@ pub fn check(head: &Parts, knows_path: impl Fn(&str) -> bool, bytes_max: usize) 
     if length > bytes_max as u64 {
         return Err(Rejection::TooLarge { bytes_max });
     }
-    Ok(())
+    Ok(format)
 }
 
 /// Checks that there is a signature at all: what has none is not worth reading.
@@ -71,12 +70,20 @@ fn content_length(headers: &HeaderMap) -> Result<u64, Rejection> {
     digits.and_then(|digits| digits.parse().ok()).ok_or(Rejection::Framing("Content-Length is not a number"))
 }
 
-/// Whether there is one content type and it is a form's, with whatever parameters.
-fn is_form(headers: &HeaderMap) -> bool {
+/// The content types that are taken, without their parameters.
+const FORMATS: [(&str, Format); 4] = [
+    ("application/x-www-form-urlencoded", Format::Form),
+    ("application/json", Format::Json),
+    ("application/cloudevents+json", Format::Json),
+    ("application/cloudevents-batch+json", Format::Json),
+];
+
+/// What the one content type says, with whatever parameters; none where there are two, or another.
+fn format_of(headers: &HeaderMap) -> Option<Format> {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(content_type), None) = (types.next(), types.next()) else {
-        return false;
+        return None;
     };
-    let essence = content_type.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
-    essence.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+    let essence = content_type.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    FORMATS.iter().find(|(name, _)| essence.eq_ignore_ascii_case(name.as_bytes())).map(|(_, format)| *format)
 }

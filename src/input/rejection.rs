@@ -19,8 +19,8 @@ pub enum Rejection {
     /// Anything but POST.
     #[error("method is not POST")]
     Method,
-    /// Not a form.
-    #[error("content type is not application/x-www-form-urlencoded")]
+    /// Neither a form nor JSON.
+    #[error("content type is neither application/x-www-form-urlencoded nor application/json")]
     ContentType,
     /// Compressed, which Twilio never does; inflating it would be the sender's choice of our memory.
     #[error("content encoding is not identity")]
@@ -94,7 +94,9 @@ impl Rejection {
             RejectionReason::Method => {
                 "Set the webhook's method to POST in Twilio's console; a redirect turns POST into GET."
             }
-            RejectionReason::ContentType => "Something other than Twilio's Debugger posts here, or a proxy compresses.",
+            RejectionReason::ContentType => {
+                "Something other than Twilio's Debugger or Event Streams posts here, or a proxy compresses."
+            }
             RejectionReason::Framing => "Look at the proxy in front: it sends two lengths, two hosts or no length.",
             RejectionReason::TooLarge => "Raise webhook.body_bytes_max if these are Twilio's.",
             RejectionReason::Unsigned => "Probably not Twilio: every request of Twilio's is signed.",

@@ -1,8 +1,8 @@
 //! Checks that a delivery was sent by Twilio.
 //!
 //! Twilio signs every webhook with an auth token of the account and sends the result in `X-Twilio-Signature`.
-//! [`Verifier::verify_form`] turns a [`Delivery`], which anyone can send, into a [`Verified`], which only the holder of a token
-//! can; nothing else makes one. There is no switch that skips it.
+//! [`Verifier::verify_form`] and [`Verifier::verify_body`] turn a [`Delivery`], which anyone can send, into a [`Verified`], which only the
+//! holder of a token can; nothing else makes one. There is no switch that skips it.
 //!
 //! The fields are bytes here: whether they are a Debugging Event is for [`super::debugger_form`] to say.
 //!
@@ -12,6 +12,9 @@
 //!
 //! Source: <https://www.twilio.com/docs/usage/webhooks/webhooks-security>
 
+mod batch;
+
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
 
@@ -30,7 +33,7 @@ use crate::sid::AccountSid;
 /// The most accounts whose keys are tried for one form. An event names one; a stranger must not choose how much is computed.
 const ACCOUNTS_TRIED_MAX: usize = 2;
 
-/// A body that the holder of a configured token has signed: a [`Form`], whose fields are what is signed.
+/// A body that the holder of a configured token has signed: a [`Form`], whose fields are what is signed, or bytes, a hash of which is.
 #[derive(Debug)]
 pub struct Verified<Body> {
     body: Body,
@@ -80,6 +83,8 @@ pub enum Refusal {
 pub struct Verifier {
     urls: Vec<(PublicUrl, [String; 2])>,
     keys: HashMap<AccountSid, Vec<Key>>,
+    /// The accounts, as they stand in the configuration.
+    order: Vec<AccountSid>,
 }
 
 /// A token, ready to sign. The key schedule is computed once; `Hmac`'s `Debug` shows nothing of it.
@@ -127,6 +132,7 @@ impl Verifier {
         Self {
             urls: public_urls.iter().map(|url| (url.clone(), url.origins())).collect(),
             keys: accounts.iter().map(keys_of).collect(),
+            order: accounts.iter().map(|account| account.sid.clone()).collect(),
         }
     }
 
@@ -158,16 +164,29 @@ impl Verifier {
             return Err(Refusal::UnknownAccount);
         }
         let texts = signed_texts(&form);
-        let key = self.key_that_signed(&delivery.target, &texts, &mac, &keys).ok_or(Refusal::BadSignature)?.clone();
+        let key = self.key_that_signed(
+            delivery.path(),
+            |url| url.targets(&delivery.target).map(Cow::Borrowed).collect(),
+            &texts,
+            &mac,
+            &keys,
+        );
+        let key = key.ok_or(Refusal::BadSignature)?.clone();
         Ok(Verified { body: form, mac, key })
     }
 
-    /// The first of `keys` that gives `mac` over any form of any URL, with any of `texts` behind it.
-    fn key_that_signed<'a>(&self, target: &str, texts: &[Vec<u8>], mac: &Mac, keys: &[&'a Key]) -> Option<&'a KeyName> {
-        let path = target.split('?').next().unwrap_or_default();
+    /// The first of `keys` that gives `mac` over any form of any URL with this path, any target of it, and any of `texts` behind it.
+    fn key_that_signed<'k, 'u: 't, 't>(
+        &'u self,
+        path: &str,
+        targets_of: impl Fn(&'u PublicUrl) -> Vec<Cow<'t, str>>,
+        texts: &[Vec<u8>],
+        mac: &Mac,
+        keys: &[&'k Key],
+    ) -> Option<&'k KeyName> {
         let mut matched = None;
         for (url, origins) in self.urls.iter().filter(|(url, _)| url.has_path(path)) {
-            for target in url.targets(target) {
+            for target in targets_of(url) {
                 for (origin, text, key) in product(origins, texts, keys) {
                     if key.signing.verify(&[origin.as_bytes(), target.as_bytes(), text], mac) {
                         matched.get_or_insert(&key.name);

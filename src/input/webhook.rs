@@ -18,12 +18,14 @@ use prometheus::IntGauge;
 use tokio_util::sync::CancellationToken;
 use tracing::field;
 
-use super::delivery::Delivery;
+use super::delivery::{Delivery, Format};
 use super::framing::{self, SIGNATURE_HEADER};
 use super::recent_rejections::RecentRejections;
+use super::reception::Reception;
 use super::rejection::Rejection;
 use super::signature::{Refusal, Verifier};
-use super::{debugger_form, doctor};
+use super::sink_test::SinkTests;
+use super::{debugger_form, doctor, event_streams};
 use crate::account::Account;
 use crate::listener::{Answers, BasicAuth, Malformed, ServerTls};
 use crate::log::current_trace;
@@ -69,6 +71,7 @@ pub struct Receiver {
     store: Store,
     metrics: Arc<Metrics>,
     rejections: RecentRejections,
+    sink_tests: SinkTests,
     draining: CancellationToken,
 }
 
@@ -79,8 +82,19 @@ pub struct Rules {
     public_urls: Vec<PublicUrl>,
     accounts: Vec<Account>,
     body_bytes_max: usize,
-    redaction: Redaction,
+    reading: Reading,
     basic_auth: Option<BasicAuth>,
+}
+
+/// How what is genuine is read.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// `redaction`.
+    pub redaction: Redaction,
+    /// `late_after`.
+    pub late_after: Duration,
+    /// `event_streams`.
+    pub event_streams: event_streams::Settings,
 }
 
 impl Rules {
@@ -90,11 +104,11 @@ impl Rules {
         public_urls: Vec<PublicUrl>,
         accounts: Vec<Account>,
         body_bytes_max: usize,
-        redaction: Redaction,
+        reading: Reading,
         basic_auth: Option<BasicAuth>,
     ) -> Self {
         let verifier = Verifier::new(&public_urls, &accounts);
-        Self { verifier, public_urls, accounts, body_bytes_max, redaction, basic_auth }
+        Self { verifier, public_urls, accounts, body_bytes_max, reading, basic_auth }
     }
 }
 
@@ -102,12 +116,25 @@ impl Receiver {
     /// Starts with `rules`; refuses new requests once `draining` is cancelled.
     #[must_use]
     pub fn new(rules: Rules, store: Store, metrics: Arc<Metrics>, draining: CancellationToken) -> Self {
-        Self { rules: ArcSwap::from_pointee(rules), store, metrics, rejections: RecentRejections::default(), draining }
+        Self {
+            rules: ArcSwap::from_pointee(rules),
+            store,
+            metrics,
+            rejections: RecentRejections::default(),
+            sink_tests: SinkTests::default(),
+            draining,
+        }
     }
 
     /// Replaces the rules; requests under way finish under the old ones.
     pub fn set_rules(&self, rules: Rules) {
         self.rules.store(Arc::new(rules));
+    }
+
+    /// The tests of Event Streams sinks that have come.
+    #[must_use]
+    pub fn sink_tests(&self) -> &SinkTests {
+        &self.sink_tests
     }
 
     /// What has been refused lately.
@@ -194,18 +221,30 @@ impl Receiver {
     /// What anyone can send: asked for from the cheapest to the dearest, so that a stranger costs little.
     async fn frame(&self, rules: &Rules, head: &Parts, body: Incoming) -> Result<Delivery, Rejection> {
         let bytes_max = rules.body_bytes_max;
-        framing::check(head, |path| rules.verifier.has_path(path), bytes_max)?;
+        let format = framing::check(head, |path| rules.verifier.has_path(path), bytes_max)?;
         framing::check_signed(&head.headers)?;
         rules.check_user(&head.headers).await?;
         self.check_open()?;
-        read(head, body, bytes_max).await
+        read(head, body, format, bytes_max).await
     }
 
     /// What only the holder of a token can send.
     async fn keep(&self, rules: &Rules, delivery: &Delivery) -> Result<(), Rejection> {
-        let verified = rules.verifier.verify_form(delivery)?;
-        let intake = debugger_form::intake(&verified, rules.redaction, Timestamp::now(), current_trace());
-        self.store.accept(intake).await?;
+        match delivery.format {
+            Format::Form => {
+                let verified = rules.verifier.verify_form(delivery)?;
+                self.store.accept(debugger_form::intake(&verified, &rules.reception())).await?;
+            }
+            Format::Json => {
+                let verified = rules.verifier.verify_body(delivery)?;
+                let settings = &rules.reading.event_streams;
+                let batch = event_streams::read(&verified, &rules.verifier, settings, &rules.reception());
+                self.store.accept(batch.intake).await?;
+                if let Some(id) = batch.test_id {
+                    self.sink_tests.note(id);
+                }
+            }
+        }
         Ok(())
     }
 
@@ -243,6 +282,11 @@ impl Receiver {
 }
 
 impl Rules {
+    fn reception(&self) -> Reception {
+        let Reading { redaction, late_after, .. } = self.reading;
+        Reception { redaction, late_after, at: Timestamp::now(), request_trace: current_trace() }
+    }
+
     async fn check_user(&self, headers: &HeaderMap) -> Result<(), Rejection> {
         match &self.basic_auth {
             Some(users) if !users.check(headers.get(header::AUTHORIZATION)).await => Err(Rejection::Unauthenticated),
@@ -252,7 +296,7 @@ impl Rules {
 }
 
 /// Reads the body within its limits of size and time.
-async fn read(head: &Parts, body: Incoming, bytes_max: usize) -> Result<Delivery, Rejection> {
+async fn read(head: &Parts, body: Incoming, format: Format, bytes_max: usize) -> Result<Delivery, Rejection> {
     let body = match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, bytes_max).collect()).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(Rejection::TooLarge { bytes_max }),
@@ -261,5 +305,5 @@ async fn read(head: &Parts, body: Incoming, bytes_max: usize) -> Result<Delivery
     };
     let target = head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
     let signatures = head.headers.get_all(SIGNATURE_HEADER).iter().cloned().collect();
-    Ok(Delivery { target, signatures, body })
+    Ok(Delivery { target, signatures, format, body })
 }

@@ -8,6 +8,7 @@ use strum::VariantArray;
 use super::series_labels::SeriesLabels;
 use crate::account::KeyName;
 use crate::event::Source;
+use crate::intake::Ignored;
 use crate::level::Level;
 use crate::quarantine::QuarantineReason;
 
@@ -22,6 +23,8 @@ pub enum DurableCounter {
     Duplicates,
     /// What went to quarantine, by reason and input.
     Quarantined,
+    /// What was not for keeping, by reason and input.
+    Ignored,
     /// Requests by status.
     Requests,
     /// Requests refused, by reason.
@@ -48,6 +51,7 @@ impl DurableCounter {
             Self::Accepted => "twilio_debugger_accepted_events_total",
             Self::Duplicates => "twilio_debugger_exporter_duplicates_total",
             Self::Quarantined => "twilio_debugger_exporter_quarantined_total",
+            Self::Ignored => "twilio_debugger_exporter_ignored_total",
             Self::Requests => "twilio_debugger_exporter_requests_total",
             Self::Rejected => "twilio_debugger_exporter_rejected_total",
             Self::SigningKeyUsed => "twilio_debugger_exporter_signing_key_used_total",
@@ -62,13 +66,14 @@ impl DurableCounter {
     pub fn help(self) -> &'static str {
         match self {
             Self::Received => {
-                "Debugging Events received and verified, by input: accepted, duplicates and quarantined together."
+                "Debugging Events received and verified, by input: accepted, duplicates, quarantined and ignored together."
             }
             Self::Accepted => "Debugging Events stored for the first time, by input.",
             Self::Duplicates => "Debugging Events that were stored before, by input.",
             Self::Quarantined => {
                 "Entries put into quarantine, by reason and input; otlp_rejected ones had been accepted before."
             }
+            Self::Ignored => "Genuine events that are not for keeping, by reason and input.",
             Self::Requests => "Requests to the webhook listener, by the status that was sent.",
             Self::Rejected => "Requests refused, by reason.",
             Self::SigningKeyUsed => {
@@ -89,7 +94,7 @@ impl DurableCounter {
         match self {
             Self::Received | Self::Duplicates => &["source"],
             Self::Accepted => &["level", "source"],
-            Self::Quarantined => &["reason", "source"],
+            Self::Quarantined | Self::Ignored => &["reason", "source"],
             Self::Requests => &["code"],
             Self::Rejected => &["reason"],
             Self::SigningKeyUsed => &["account_sid", "key"],
@@ -139,6 +144,12 @@ impl CounterRow {
         Self::of(DurableCounter::Quarantined, format!("{}\n{}", reason.as_str(), source.as_str()), entries)
     }
 
+    /// Events that are not for keeping.
+    #[must_use]
+    pub fn ignored(reason: Ignored, source: Source, events: u64) -> Self {
+        Self::of(DurableCounter::Ignored, format!("{}\n{}", reason.as_str(), source.as_str()), events)
+    }
+
     /// Signatures that a key has matched.
     #[must_use]
     pub fn signing_key_used(key: &KeyName, deliveries: u64) -> Self {
@@ -159,13 +170,15 @@ impl CounterRow {
     }
 }
 
-/// What a series of `twilio_debugger_events_total` gains.
+/// What a series of `twilio_debugger_events_total` gains, and with it its sister of `twilio_debugger_late_events_total`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SeriesGain {
     /// The series.
     pub labels: SeriesLabels,
     /// How many events.
     pub events: u64,
+    /// How many of these were late.
+    pub late: u64,
     /// When the newest of them happened, in seconds since 1970.
     pub newest: f64,
 }

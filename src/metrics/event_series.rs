@@ -8,6 +8,10 @@
 //! All the state there is: one number per scraper (when it last scraped), one per series (when it was born), both from a
 //! counter that only goes up, and one durable bit per series (whether any scraper has been shown its true value).
 //!
+//! Each series has a sister in `twilio_debugger_late_events_total`: how many of its events were late. Rules subtract one from the other, so
+//! both are born together and shown together, whatever their values: a late series that appeared with its first late event would be a
+//! burst without its counterweight.
+//!
 //! A scraper not seen before may be a new Prometheus beside an old exporter, for which history must not look like a burst:
 //! it sees true values. Or it is the old Prometheus and we have just started: then what was born in this process, or before it
 //! without ever having been shown, still starts at 0.
@@ -16,6 +20,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use super::admission::Admission;
+use super::durable::SeriesGain;
 use super::series_labels::SeriesLabels;
 use crate::error_code::ErrorCode;
 use crate::level::Level;
@@ -31,6 +36,8 @@ pub struct StoredSeries {
     pub labels: SeriesLabels,
     /// How many events.
     pub count: u64,
+    /// How many of these were late.
+    pub late: u64,
     /// When the newest happened, in seconds since 1970; none before the first.
     pub last_event: Option<f64>,
     /// Whether any scraper has been shown its true value.
@@ -44,6 +51,8 @@ pub struct Sample<'a> {
     pub labels: &'a SeriesLabels,
     /// What this scraper is shown.
     pub value: u64,
+    /// What it is shown of the late ones.
+    pub late: u64,
     /// When the newest event happened, in seconds since 1970.
     pub last_event: Option<f64>,
 }
@@ -56,9 +65,10 @@ pub struct EventSeries {
     clock: u64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Series {
     count: u64,
+    late: u64,
     last_event: Option<f64>,
     /// 0 for a series that an earlier process has left behind.
     born: u64,
@@ -84,15 +94,15 @@ impl EventSeries {
     #[must_use]
     pub fn new(stored: Vec<StoredSeries>, admission: &mut Admission) -> Self {
         let mut table = Self { series: HashMap::new(), scrapers: HashMap::new(), clock: 0 };
-        for StoredSeries { mut labels, count, last_event, shown } in stored {
+        for StoredSeries { mut labels, count, late, last_event, shown } in stored {
             if !admission.has_account_label() {
                 // The label was on once: its series become one again, here as in every later start.
                 labels.account_sid.clear();
             }
             admission.admit_stored(&labels);
-            let series =
-                table.series.entry(labels).or_insert(Series { count: 0, last_event: None, born: 0, shown: false });
+            let series = table.series.entry(labels).or_default();
             series.count += count;
+            series.late += late;
             series.last_event = series.last_event.into_iter().chain(last_event).reduce(f64::max);
             series.shown |= shown;
         }
@@ -109,11 +119,12 @@ impl EventSeries {
         }
     }
 
-    /// Counts `events` that are on disk, the newest of which happened at `last_event` (seconds since 1970).
-    pub fn count(&mut self, labels: SeriesLabels, events: u64, last_event: f64) {
+    /// Counts events that are on disk.
+    pub fn count(&mut self, SeriesGain { labels, events, late, newest }: SeriesGain) {
         let series = self.series_of(labels);
         series.count += events;
-        series.last_event = Some(series.last_event.map_or(last_event, |known| known.max(last_event)));
+        series.late += late;
+        series.last_event = Some(series.last_event.map_or(newest, |known| known.max(newest)));
     }
 
     /// The series whose true value `viewer` would be shown now although no scraper has ever been: the store must know
@@ -143,9 +154,9 @@ impl EventSeries {
     pub fn view(&mut self, viewer: Viewer) -> Vec<Sample<'_>> {
         let value = |series: &Series| {
             let secret = viewer != Viewer::Anyone && !series.shown;
-            if secret || self.hides(series, viewer) { 0 } else { series.count }
+            if secret || self.hides(series, viewer) { (0, 0) } else { (series.count, series.late) }
         };
-        let values: Vec<u64> = self.series.values().map(value).collect();
+        let values: Vec<_> = self.series.values().map(value).collect();
         if let Viewer::Scraper { peer, .. } = viewer {
             self.clock += 1;
             self.scrapers.insert(peer, self.clock);
@@ -154,9 +165,10 @@ impl EventSeries {
                 oldest.and_then(|peer| self.scrapers.remove(&peer));
             }
         }
-        let samples = self.series.iter().zip(values).map(|((labels, series), value)| Sample {
+        let samples = self.series.iter().zip(values).map(|((labels, series), (value, late))| Sample {
             labels,
             value,
+            late,
             last_event: series.last_event,
         });
         samples.collect()
@@ -177,7 +189,7 @@ impl EventSeries {
         let clock = &mut self.clock;
         self.series.entry(labels).or_insert_with(|| {
             *clock += 1;
-            Series { count: 0, last_event: None, born: *clock, shown: false }
+            Series { born: *clock, ..Series::default() }
         })
     }
 }

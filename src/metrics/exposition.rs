@@ -6,7 +6,7 @@ use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricT
 use super::event_series::Sample;
 use super::series_labels::SeriesLabels;
 
-/// The two families of events by code, as one viewer is shown them; none of a family without a series.
+/// The families of events by code, as one viewer is shown them; none of a family without a series.
 pub(super) fn event_families(samples: &[Sample<'_>], account_label: bool) -> Vec<MetricFamily> {
     let mut samples: Vec<_> = samples.iter().collect();
     samples.sort_unstable_by(|a, b| {
@@ -16,19 +16,25 @@ pub(super) fn event_families(samples: &[Sample<'_>], account_label: bool) -> Vec
             &b.labels.account_sid,
         ))
     });
-    let counters = samples.iter().map(|sample| {
+    let counter = |labels: &SeriesLabels, value: u64| {
         let mut counter = Counter::default();
         #[allow(clippy::cast_precision_loss, reason = "Prometheus' values are f64")]
-        counter.set_value(sample.value as f64);
-        let mut metric = Metric::from_label(label_pairs(sample.labels, account_label));
+        counter.set_value(value as f64);
+        let mut metric = Metric::from_label(label_pairs(labels, account_label));
         metric.set_counter(counter);
         metric
-    });
+    };
     let totals = family(
         "twilio_debugger_events_total",
         "Debugging Events, each Sid counted once.",
         MetricType::COUNTER,
-        counters.collect(),
+        samples.iter().map(|sample| counter(sample.labels, sample.value)).collect(),
+    );
+    let late = family(
+        "twilio_debugger_late_events_total",
+        "Of twilio_debugger_events_total, those that were older than late_after when they arrived.",
+        MetricType::COUNTER,
+        samples.iter().map(|sample| counter(sample.labels, sample.late)).collect(),
     );
     let gauges = samples.iter().filter_map(|sample| {
         let mut gauge = Gauge::default();
@@ -43,7 +49,7 @@ pub(super) fn event_families(samples: &[Sample<'_>], account_label: bool) -> Vec
         MetricType::GAUGE,
         gauges.collect(),
     );
-    [totals, times].into_iter().filter(|family| !family.get_metric().is_empty()).collect()
+    [totals, late, times].into_iter().filter(|family| !family.get_metric().is_empty()).collect()
 }
 
 fn family(name: &str, help: &str, field_type: MetricType, metrics: Vec<Metric>) -> MetricFamily {

@@ -10,6 +10,7 @@ use prometheus::{Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGa
 use super::durable::{CounterRow, DurableCounter};
 use super::labels::{OtlpFailure, RejectionReason, STATUS_CODES};
 use crate::event::Source;
+use crate::intake::Ignored;
 use crate::level::Level;
 use crate::quarantine::QuarantineReason;
 
@@ -138,6 +139,9 @@ impl Families {
             }
             for reason in QuarantineReason::ALL {
                 create(DurableCounter::Quarantined, &[reason.as_str(), source]);
+            }
+            for reason in Ignored::ALL {
+                create(DurableCounter::Ignored, &[reason.as_str(), source]);
             }
         }
         for code in STATUS_CODES {

@@ -13,7 +13,7 @@ use super::seen::{Fingerprints, Fresh, Seen, arrivals_of};
 use crate::account::KeyName;
 use crate::error_code::ErrorCode;
 use crate::event::Source;
-use crate::intake::{Position, Receipt};
+use crate::intake::{Ignored, Position, Receipt};
 use crate::level::Level;
 use crate::metrics::SeriesLabels;
 use crate::metrics::{Admission, AdmittedCode, CounterRow, Gains, SeriesGain};
@@ -82,7 +82,7 @@ pub(super) fn fold<'a>(
     let mut change = Change::new(at, documents);
     let mut fresh = Fresh::default();
     let mut tally = Tally::default();
-    for Prepared { items, source, key, position } in intakes {
+    for Prepared { items, ignored, source, key, position } in intakes {
         for item in items {
             let receipt =
                 if state.seen.is_new(item.fingerprints, &mut fresh) { Receipt::Stored } else { Receipt::Duplicate };
@@ -91,6 +91,9 @@ pub(super) fn fold<'a>(
                 change.keep(item);
             }
             change.receipts.push(receipt);
+        }
+        for reason in ignored {
+            tally.ignore(*reason, *source);
         }
         if let Some(key) = key {
             *tally.keys.entry(key).or_default() += 1;
@@ -180,6 +183,7 @@ struct Tally<'a> {
     duplicates: BTreeMap<Source, u64>,
     accepted: BTreeMap<(Level, Source), u64>,
     quarantined: BTreeMap<(QuarantineReason, Source), u64>,
+    ignored: BTreeMap<(Ignored, Source), u64>,
     keys: BTreeMap<&'a KeyName, u64>,
     /// In the order in which they came: that decides which codes are admitted when there is no place for all.
     kinds: Vec<(KindOfEvent<'a>, KindGain)>,
@@ -189,9 +193,10 @@ struct Tally<'a> {
 
 type KindOfEvent<'a> = (Level, ErrorCode, &'a AccountSid);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct KindGain {
     events: u64,
+    late: u64,
     newest: f64,
 }
 
@@ -201,19 +206,25 @@ impl<'a> Tally<'a> {
         match &item.kind {
             _ if receipt == Receipt::Duplicate => *self.duplicates.entry(source).or_default() += 1,
             Kind::Quarantined(reason) => *self.quarantined.entry((*reason, source)).or_default() += 1,
-            Kind::Event { level, error_code, account_sid, occurred, delay } => {
+            Kind::Event { level, error_code, account_sid, occurred, late, delay } => {
                 *self.accepted.entry((*level, source)).or_default() += 1;
                 self.delays.extend(delay);
                 let kind = (*level, *error_code, account_sid);
                 let place = *self.places.entry(kind).or_insert_with(|| {
-                    self.kinds.push((kind, KindGain { events: 0, newest: 0.0 }));
+                    self.kinds.push((kind, KindGain::default()));
                     self.kinds.len() - 1
                 });
                 let gain = &mut self.kinds[place].1;
                 gain.events += 1;
+                gain.late += u64::from(*late);
                 gain.newest = gain.newest.max(*occurred);
             }
         }
+    }
+
+    fn ignore(&mut self, reason: Ignored, source: Source) {
+        *self.received.entry(source).or_default() += 1;
+        *self.ignored.entry((reason, source)).or_default() += 1;
     }
 
     fn into_gains(self, admission: &Admission, admits: &mut Vec<AdmittedCode>) -> Gains {
@@ -223,10 +234,11 @@ impl<'a> Tally<'a> {
             let labels = admission.labels(level, code, account, admits);
             // Several kinds share a series beyond the limit, and where accounts are not told apart.
             let place = *places.entry(labels).or_insert_with_key(|labels| {
-                series.push(SeriesGain { labels: labels.clone(), events: 0, newest: 0.0 });
+                series.push(SeriesGain { labels: labels.clone(), events: 0, late: 0, newest: 0.0 });
                 series.len() - 1
             });
             series[place].events += gain.events;
+            series[place].late += gain.late;
             series[place].newest = series[place].newest.max(gain.newest);
         }
         let overflowed = series.iter().filter(|gain| gain.labels.is_overflow()).map(|gain| gain.events).sum();
@@ -238,9 +250,12 @@ impl<'a> Tally<'a> {
             .quarantined
             .into_iter()
             .map(|((reason, source), count)| CounterRow::quarantined(reason, source, count));
+        let ignored =
+            self.ignored.into_iter().map(|((reason, source), count)| CounterRow::ignored(reason, source, count));
         let keys = self.keys.into_iter().map(|(key, count)| CounterRow::signing_key_used(key, count));
         let overflow = (overflowed > 0).then(|| CounterRow::series_overflow(overflowed));
-        let counters = received.chain(duplicates).chain(accepted).chain(quarantined).chain(keys).chain(overflow);
+        let counters =
+            received.chain(duplicates).chain(accepted).chain(quarantined).chain(ignored).chain(keys).chain(overflow);
         Gains { series, counters: counters.collect(), delays: self.delays }
     }
 }

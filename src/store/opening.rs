@@ -176,11 +176,11 @@ fn load_rows(connection: &Connection) -> rusqlite::Result<Loaded> {
         seen.load(row.get_ref(0)?.as_blob().unwrap_or_default());
     }
     let mut statement =
-        connection.prepare("SELECT level, error_code, account_sid, count, last_event, shown FROM series")?;
+        connection.prepare("SELECT level, error_code, account_sid, count, late, last_event, shown FROM series")?;
     let series = statement.query_map([], |row| {
         let level: String = row.get(0)?;
         let labels = SeriesLabels { level: Level::parse(&level), error_code: row.get(1)?, account_sid: row.get(2)? };
-        Ok(StoredSeries { labels, count: row.get(3)?, last_event: row.get(4)?, shown: row.get(5)? })
+        Ok(StoredSeries { labels, count: row.get(3)?, late: row.get(4)?, last_event: row.get(5)?, shown: row.get(6)? })
     })?;
     let series = series.collect::<Result<_, _>>()?;
     let mut statement = connection.prepare("SELECT metric, labels, value FROM counters")?;

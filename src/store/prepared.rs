@@ -6,7 +6,7 @@ use super::seen::Fingerprints;
 use crate::account::KeyName;
 use crate::error_code::ErrorCode;
 use crate::event::{DebuggerEvent, Source};
-use crate::intake::{Arrival, Intake, Position};
+use crate::intake::{Arrival, Ignored, Intake, Position};
 use crate::level::Level;
 use crate::metrics::seconds;
 use crate::quarantine::{QuarantineReason, Quarantined};
@@ -19,6 +19,7 @@ const DOCUMENT_BYTES: usize = 2048;
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) items: Vec<Item>,
+    pub(super) ignored: Vec<Ignored>,
     pub(super) source: Source,
     pub(super) key: Option<KeyName>,
     pub(super) position: Option<Position>,
@@ -42,6 +43,7 @@ pub(super) enum Kind {
         account_sid: AccountSid,
         /// Seconds since 1970.
         occurred: f64,
+        late: bool,
         /// Seconds from Twilio's time to ours; none where Twilio's is not known.
         delay: Option<f64>,
     },
@@ -49,7 +51,7 @@ pub(super) enum Kind {
 }
 
 impl Prepared {
-    pub(super) fn new(Intake { arrivals, origin }: Intake) -> Self {
+    pub(super) fn new(Intake { arrivals, ignored, origin }: Intake) -> Self {
         let mac = origin.mac();
         let item = |arrival| match arrival {
             Arrival::Event(event) => Item {
@@ -65,6 +67,7 @@ impl Prepared {
         };
         Self {
             items: arrivals.into_iter().map(item).collect(),
+            ignored,
             source: origin.source(),
             key: origin.key().cloned(),
             position: origin.position().cloned(),
@@ -84,6 +87,7 @@ impl Kind {
             level: event.level,
             error_code: event.error_code,
             account_sid: event.account_sid,
+            late: event.late,
             // A clock that runs ahead must not hide later events behind a newer time.
             occurred: occurred.min(received),
             delay: (!event.occurred_at_assumed).then(|| (received - occurred).max(0.0)),

@@ -6,10 +6,10 @@ use rusqlite::{Connection, TransactionBehavior};
 pub(super) const FILE_NAME: &str = "events.db";
 
 /// The version this program writes, in SQLite's `user_version`.
-pub const SCHEMA_VERSION: i64 = 4;
+pub const SCHEMA_VERSION: i64 = 5;
 
 /// Step `n` takes version `n` to `n + 1`; version 0 is an empty file.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     "
     -- One row a group of events that were synced together. `documents` is JSON, one event a line, since version 3 compressed; the
     -- first event's number is last_seq - events + 1.
@@ -84,6 +84,8 @@ const MIGRATIONS: [&str; 4] = [
         read_through TEXT NOT NULL
     ) WITHOUT ROWID;
 ",
+    // twilio_debugger_late_events_total. What is counted so far was not late, as far as anybody knows.
+    "ALTER TABLE series ADD COLUMN late INTEGER NOT NULL DEFAULT 0",
 ];
 
 /// The version a file has.

@@ -11,7 +11,7 @@ use super::fold::{Change, Numbers};
 use super::seen::arrivals_of;
 use crate::intake::Position;
 use crate::metrics::SeriesLabels;
-use crate::metrics::{CounterRow, Gains};
+use crate::metrics::{CounterRow, Gains, SeriesGain};
 
 /// The most rows deleted in one transaction: what a request may have to wait behind.
 const ROWS_PER_STEP: usize = 64;
@@ -84,24 +84,27 @@ impl<'a> Statements<'a> {
 
     /// Adds to the counters.
     pub(super) fn gains(&self, gains: &Gains) -> rusqlite::Result<()> {
-        gains.series.iter().try_for_each(|gain| self.count_series(&gain.labels, gain.events, gain.newest))?;
+        gains.series.iter().try_for_each(|gain| self.count_series(gain))?;
         gains.counters.iter().try_for_each(|row| self.add_to_counter(row))
     }
 
-    fn count_series(&self, labels: &SeriesLabels, events: u64, last_event: f64) -> rusqlite::Result<()> {
+    fn count_series(&self, SeriesGain { labels, events, late, newest }: &SeriesGain) -> rusqlite::Result<()> {
         let mut statement = self.transaction.prepare_cached(
-            "INSERT INTO series VALUES (?1, ?2, ?3, ?4, ?5, 0) ON CONFLICT DO UPDATE
-             SET count = count + excluded.count, last_event = max(coalesce(last_event, 0), excluded.last_event)",
+            "INSERT INTO series (level, error_code, account_sid, count, late, last_event, shown)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0) ON CONFLICT DO UPDATE
+             SET count = count + excluded.count, late = late + excluded.late,
+                 last_event = max(coalesce(last_event, 0), excluded.last_event)",
         )?;
         let level = labels.level.as_str();
-        statement.execute(params![level, labels.error_code, labels.account_sid, events, last_event]).map(drop)
+        statement.execute(params![level, labels.error_code, labels.account_sid, events, late, newest]).map(drop)
     }
 
     /// A series may be shown before it has counted anything: then its row begins here.
     pub(super) fn mark_shown(&self, labels: &SeriesLabels) -> rusqlite::Result<()> {
-        let mut statement = self
-            .transaction
-            .prepare_cached("INSERT INTO series VALUES (?1, ?2, ?3, 0, NULL, 1) ON CONFLICT DO UPDATE SET shown = 1")?;
+        let mut statement = self.transaction.prepare_cached(
+            "INSERT INTO series (level, error_code, account_sid, count, shown) VALUES (?1, ?2, ?3, 0, 1)
+                 ON CONFLICT DO UPDATE SET shown = 1",
+        )?;
         statement.execute(params![labels.level.as_str(), labels.error_code, labels.account_sid]).map(drop)
     }
 

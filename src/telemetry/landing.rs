@@ -29,15 +29,26 @@ pub(super) async fn page(State(telemetry): State<Arc<Telemetry>>) -> Html<String
          <p>Version {version} ({revision}), up {uptime}.</p>\
          <p><a href=\"metrics\">Metrics</a> · <a href=\"-/healthy\">Health</a> · <a href=\"-/ready\">Readiness</a></p>\
          <h2>Webhook</h2><p>Paste into Twilio's console, under Monitor, Logs, Errors, Webhook:</p><ul>{urls}</ul>\
-         <p>{export}</p><h2>Refused lately</h2>{refused}</body></html>\n",
+         {sink_test}<p>{export}</p><h2>Refused lately</h2>{refused}</body></html>\n",
         version = env!("CARGO_PKG_VERSION"),
         revision = crate::BUILD_REVISION,
+        sink_test = sink_test(&telemetry),
         refused = refused(&telemetry),
     ))
 }
 
+/// What to do about the test event of an Event Streams sink, if one has come.
+fn sink_test(telemetry: &Telemetry) -> String {
+    let Some(test) = telemetry.seen.last_sink_test() else { return String::new() };
+    format!(
+        "<p>The test event of an Event Streams sink came at {:.0}. Confirm the sink with its test id: <code>{}</code></p>",
+        test.at,
+        escape(&test.id)
+    )
+}
+
 fn refused(telemetry: &Telemetry) -> String {
-    let lately = telemetry.refusals.refused_lately();
+    let lately = telemetry.seen.refused_lately();
     if lately.is_empty() {
         return "<p>Nothing since the start.</p>".to_owned();
     }

@@ -55,7 +55,9 @@ pub(crate) const STRANGERS: &[(&str, &str)] = &[
 /// The modules of a room that others may name; everything else they get from the room's own surface.
 pub(crate) const DOORS: &[(&str, &str, &[&str])] = &[
     ("input", "doctor", &["commands"]),
+    ("input", "event_streams", &["config"]),
     ("input", "form", &["commands"]),
+    ("input", "reception", &["config"]),
     ("input", "signature", &["commands"]),
     ("input", "webhook", &["app", "config"]),
     ("metrics", "event_series", &["store", "telemetry"]),

@@ -4,6 +4,7 @@ use serde_json::json;
 use super::{Fault, event_of};
 use crate::event::DebuggerEvent;
 use crate::input::form::Form;
+use crate::input::reception::{LATE_AFTER, Reception};
 use crate::quarantine::QuarantineReason;
 use crate::redact::Redaction;
 
@@ -36,7 +37,8 @@ fn read(fields: &[(&str, &str)]) -> Result<DebuggerEvent, Fault> {
 fn read_bytes(fields: &[(&str, &[u8])]) -> Result<DebuggerEvent, Fault> {
     let body: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
     let form = Form::decode(body.join("&").as_bytes()).expect("few fields");
-    event_of(&form, Redaction::Standard, received_at(), None)
+    let (redaction, late_after) = (Redaction::Standard, LATE_AFTER);
+    event_of(&form, &Reception { redaction, late_after, at: received_at(), request_trace: None })
 }
 
 /// The sample with some fields replaced; a field of value `-` is left out.

@@ -7,7 +7,7 @@ use axum::http::HeaderValue;
 use super::mistake::Mistake;
 use super::{Case, Explanation, Finding, NotASignature, examine, hint};
 use crate::account::Account;
-use crate::input::delivery::Delivery;
+use crate::input::delivery::{Delivery, Format};
 use crate::input::form::Form;
 use crate::input::signature::{encode_mac, sign, signed_texts};
 use crate::public_url::PublicUrl;
@@ -296,6 +296,7 @@ fn hinted(target: &str, signed_url: &str, host: Option<&'static str>) -> Option<
         signatures: vec![
             HeaderValue::from_str(&encode_mac(&sign("12345", signed_url, &text_of(BODY)))).expect("a header"),
         ],
+        format: Format::Form,
         body: BODY.into(),
     };
     hint(

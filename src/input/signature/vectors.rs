@@ -3,10 +3,13 @@
 //! Tokens, URLs and signatures stand in the test suites of Twilio's libraries for Python, Node, Java, Go, Ruby, PHP and C#, in
 //! Twilio's documentation, and (the real Debugging Events) in google/exposure-notifications-verification-server.
 
+use std::borrow::Cow;
+
 use axum::http::HeaderValue;
 
 use super::{Delivery, Form, KeyName, Refusal, Verifier, decode_mac, signed_texts};
 use crate::account::Account;
+use crate::input::delivery::Format;
 use crate::public_url::PublicUrl;
 use crate::sid::AccountSid;
 
@@ -110,6 +113,7 @@ fn delivery(url: &str, body: &str, signature: &str) -> Delivery {
     Delivery {
         target: if url.target().is_empty() { "/".to_owned() } else { url.target().to_owned() },
         signatures: vec![HeaderValue::from_str(signature).expect(signature)],
+        format: Format::Form,
         body: body.to_owned().into(),
     }
 }
@@ -118,7 +122,9 @@ fn signed_by<'a>(verifier: &'a Verifier, url: &str, body: &str, signature: &str)
     let delivery = delivery(url, body, signature);
     let keys: Vec<_> = verifier.keys.values().flatten().collect();
     let form = Form::decode(&delivery.body).expect("few fields");
-    verifier.key_that_signed(&delivery.target, &signed_texts(&form), &decode_mac(signature.as_bytes())?, &keys)
+    let mac = decode_mac(signature.as_bytes())?;
+    let targets_of = |url| PublicUrl::targets(url, &delivery.target).map(Cow::Borrowed).collect();
+    verifier.key_that_signed(delivery.path(), targets_of, &signed_texts(&form), &mac, &keys)
 }
 
 #[test]

@@ -1,4 +1,5 @@
 use super::super::admission::Admission;
+use super::super::durable::SeriesGain;
 use super::super::series_labels::SeriesLabels;
 use super::{EventSeries, SCRAPERS_MAX, StoredSeries, Viewer};
 use crate::error_code::ErrorCode;
@@ -57,7 +58,7 @@ fn young(last: u8) -> Viewer {
 
 fn count(series: &mut Table, code: u32, events: u64) {
     let labels = series.labels(Level::Error, ErrorCode::Code(code), &account());
-    series.count(labels, events, 1.0);
+    series.count(SeriesGain { labels, events, late: 0, newest: 1.0 });
 }
 
 /// One scrape, as the exposition does it: mark, then view. Gives the value of one code, none if there is no such series.
@@ -109,7 +110,7 @@ fn an_unknown_scraper_of_a_young_process_sees_what_was_born_in_it_at_zero() {
 
 fn stored(code: &str, count: u64, shown: bool) -> StoredSeries {
     let labels = SeriesLabels { level: Level::Error, error_code: code.into(), account_sid: String::new() };
-    StoredSeries { labels, count, last_event: Some(1.0), shown }
+    StoredSeries { labels, count, late: 0, last_event: Some(1.0), shown }
 }
 
 #[test]
@@ -165,7 +166,7 @@ fn accounts_are_bounded_like_codes() {
     for sid in ["AC1", "AC2", "AC3", "AC4"] {
         let account = AccountSid::parse(sid).expect("valid");
         let labels = series.labels(Level::Error, ErrorCode::Absent, &account);
-        series.count(labels, 1, 1.0);
+        series.count(SeriesGain { labels, events: 1, late: 0, newest: 1.0 });
     }
     assert_eq!(series.view(Viewer::Anyone).len(), 3);
 }

@@ -47,11 +47,19 @@ fn key() -> KeyName {
 fn form(arrival: Arrival, mac: u64) -> Prepared {
     let mut bytes = [0; 20];
     bytes[..8].copy_from_slice(&mac.to_le_bytes());
-    Prepared::new(Intake { arrivals: vec![arrival], origin: Origin::Form { mac: bytes, key: key() } })
+    Prepared::new(Intake {
+        arrivals: vec![arrival],
+        ignored: Vec::new(),
+        origin: Origin::Form { mac: bytes, key: key() },
+    })
 }
 
 fn batch(arrivals: Vec<Arrival>) -> Prepared {
-    Prepared::new(Intake { arrivals, origin: Origin::Batch { source: Source::Webhook, key: key() } })
+    Prepared::new(Intake {
+        arrivals,
+        ignored: Vec::new(),
+        origin: Origin::Batch { source: Source::Webhook, key: key() },
+    })
 }
 
 fn change<'a>(state: &State, intakes: &'a [Prepared]) -> Change<'a> {
@@ -117,7 +125,7 @@ fn a_position_moves_with_what_it_covers_and_also_without() {
     let position = Position { feed: "alerts AC1".to_owned(), read_through: Timestamp::UNIX_EPOCH };
     let page = |arrivals| {
         let origin = Origin::Page { source: Source::Webhook, position: position.clone() };
-        [Prepared::new(Intake { arrivals, origin })]
+        [Prepared::new(Intake { arrivals, ignored: Vec::new(), origin })]
     };
     let state = state();
     for intakes in [page(Vec::new()), page(vec![event(1, 1)])] {

@@ -43,7 +43,7 @@ impl Scrape {
         self.samples.iter().filter(|(series, _)| is_series(series)).map(|(_, value)| value).sum()
     }
 
-    /// Panics unless, for each input, received = accepted + duplicates + quarantined at intake, in events; and, in requests, what was
+    /// Panics unless, for each input, received = accepted + duplicates + quarantined at intake + ignored, in events; and, in requests, what was
     /// not answered 2xx = rejected.
     pub fn assert_adds_up(&self) {
         let received = "twilio_debugger_exporter_received_total";
@@ -56,10 +56,12 @@ impl Scrape {
             let name = "twilio_debugger_exporter_quarantined_total";
             let at_intake = |series: &str| source_of(series, name) == Some(source) && !series.contains("otlp_rejected");
             let quarantined = self.sum_where(name, at_intake);
+            let ignored = of("twilio_debugger_exporter_ignored_total");
             let received = of(received);
             assert!(
-                (received - (accepted + duplicates + quarantined)).abs() < 0.5,
-                "{source}: received {received} = accepted {accepted} + duplicates {duplicates} + quarantined {quarantined}"
+                (received - (accepted + duplicates + quarantined + ignored)).abs() < 0.5,
+                "{source}: received {received} = accepted {accepted} + duplicates {duplicates} + quarantined {quarantined} \
+                 + ignored {ignored}"
             );
         }
         let refused = self.sum_where("twilio_debugger_exporter_requests_total", |series| !series.contains("{code=\"2"));

@@ -1,4 +1,4 @@
-//! Twilio's `Payload`: a JSON object whose shape is documented loosely and varies more than that.
+//! Twilio's `Payload`: a JSON object whose shape is documented loosely and varies more than that, in each feed in its own way.
 //!
 //! Keys come in two spellings (`Msg` and `msg`, `webhook` and `Webhook`), values as strings, numbers or null, and whole parts
 //! are missing from most events. Once it is a JSON object nothing here fails: what is absent, or of another type, is `None`.
@@ -30,7 +30,7 @@ pub(super) struct Payload<'a> {
     log_level: Loose<'a>,
     resource_sid: Loose<'a>,
     service_sid: Loose<'a>,
-    messages: [Loose<'a>; 3],
+    messages: [Loose<'a>; 4],
     method: Loose<'a>,
     urls: [Loose<'a>; 2],
     statuses: [Loose<'a>; 3],
@@ -70,6 +70,8 @@ impl<'de> Pick<'de> for Payload<'de> {
             (Object::MoreInfo, "parserMessage") => &mut self.messages[0],
             (Object::MoreInfo, "Msg") => &mut self.messages[1],
             (Object::MoreInfo, "msg") => &mut self.messages[2],
+            // Event Streams has no more_info.
+            (Object::Root, "message") => &mut self.messages[3],
             (Object::MoreInfo, "LogLevel") => &mut self.log_level,
             (Object::MoreInfo, "url") => &mut self.urls[1],
             (Object::MoreInfo, "httpResponse") => &mut self.statuses[1],

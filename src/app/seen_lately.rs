@@ -1,9 +1,9 @@
-//! What the webhook has refused, as the page for people shows it: the two meet here and nowhere else.
+//! What has come to the webhook lately, as the page for people shows it: the two meet here and nowhere else.
 
 use crate::input::webhook::Receiver;
-use crate::telemetry::{Refused, RefusedLately};
+use crate::telemetry::{Refused, SeenLately, SinkTested};
 
-impl RefusedLately for Receiver {
+impl SeenLately for Receiver {
     fn refused_lately(&self) -> Vec<Refused> {
         let last = self.rejections().last().into_iter();
         let shown = last.map(|rejection| Refused {
@@ -15,5 +15,9 @@ impl RefusedLately for Receiver {
             hint: rejection.hint,
         });
         shown.collect()
+    }
+
+    fn last_sink_test(&self) -> Option<SinkTested> {
+        self.sink_tests().last().map(|test| SinkTested { id: test.id, at: test.at })
     }
 }
