@@ -4,8 +4,8 @@
 -- they come in a storm. The rest is prepared once, so signing costs one HMAC, by the libcrypto that wrk is linked with; wrk must
 -- not be the slower side.
 --
--- Arguments: "signed" or "plain" (one constant body, for a server that only reads it), then a number that keeps the Sids of
--- two runs apart.
+-- Arguments: "signed" or "plain" (one constant body, for a server that only reads it), or the same as batches of Event Streams, "batches"
+-- or "plain-batch", a hundred events each; then a number that keeps the Sids of two runs apart.
 
 local ffi = require("ffi")
 ffi.cdef [[
@@ -13,6 +13,7 @@ ffi.cdef [[
   const EVP_MD *EVP_sha1(void);
   unsigned char *HMAC(const EVP_MD *md, const void *key, int key_len, const unsigned char *data, size_t count,
                       unsigned char *mac, unsigned int *mac_len);
+  unsigned char *SHA256(const unsigned char *data, size_t count, unsigned char *hash);
   int EVP_EncodeBlock(unsigned char *text, const unsigned char *data, int count);
 ]]
 local crypto = ffi.load("crypto.so.3")
@@ -45,9 +46,43 @@ local text = {
   "Timestamp" .. time,
 }
 
-local signed, run, thread_number, number = true, 0, 0, 0
+local kind, run, thread_number, number = "signed", 0, 0, 0
 local mac, mac_len, encoded = ffi.new("unsigned char[20]"), ffi.new("unsigned int[1]"), ffi.new("unsigned char[32]")
 local sha1 = crypto.EVP_sha1()
+
+-- The same failure as Event Streams tells it: data.payload is JSON in a text.
+local batch_events = 100
+local hash = ffi.new("unsigned char[32]")
+local stream = {
+  '{"specversion":"1.0","type":"com.twilio.error-logs.error.logged","source":"AB00000000000000000000000001","id":"',
+  '","dataschema":"https://events-schemas.twilio.com/ErrorLogs.Error/2","datacontenttype":"application/json","time":"' .. time
+    .. '","data":{"sid":"',
+  '","account_sid":"' .. account .. '","date_created":"' .. time .. '","level":"ERROR","master_account_sid":null,"request_sid":"RQ'
+    .. string.rep("0", 32) .. '","service_sid":null,"correlation_sid":"',
+  '","product_name":"Programmable Voice","error_code":"11200","payload":"{\\"resource_sid\\":\\"',
+  '\\",\\"error_code\\":11200,\\"message\\":\\"Got HTTP 502 response to http://10.0.0.5:8080/ivr?stanza=menu\\"}"}}',
+}
+
+local function batch_body(call_of, sid_of)
+  local events = {}
+  for index = 1, batch_events do
+    local call, sid = call_of(), sid_of(index)
+    events[index] = stream[1] .. sid .. stream[2] .. sid .. stream[3] .. call .. stream[4] .. call .. stream[5]
+  end
+  return "[" .. table.concat(events, ",") .. "]"
+end
+
+local function batch(body)
+  crypto.SHA256(body, #body, hash)
+  local digits = {}
+  for index = 0, 31 do digits[index + 1] = bit.tohex(hash[index], 2) end
+  local query = "?bodySHA256=" .. table.concat(digits)
+  local data = url .. query
+  crypto.HMAC(sha1, token, #token, data, #data, mac, mac_len)
+  crypto.EVP_EncodeBlock(encoded, mac, 20)
+  return "POST /twilio" .. query .. " HTTP/1.1\r\nHost: hooks.example.com\r\nContent-Type: application/json\r\nContent-Length: "
+    .. #body .. "\r\nX-Twilio-Signature: " .. ffi.string(encoded, 28) .. "\r\n\r\n" .. body
+end
 
 local function body(call, sid)
   return form[1] .. call .. form[2] .. call .. form[3] .. sid .. form[4]
@@ -77,7 +112,7 @@ end
 
 local constant
 function init(args)
-  signed = args[1] ~= "plain"
+  kind = args[1] or "signed"
   run = tonumber(args[2] or "0")
   thread_number = thread_number or 0
   local call, sid = "CA" .. string.rep("0", 32), "NO" .. string.rep("0", 32)
@@ -86,17 +121,25 @@ function init(args)
     ["Host"] = "hooks.example.com",
     ["X-Twilio-Signature"] = signature(call, sid),
   }, body(call, sid))
+  if kind == "plain-batch" then
+    constant = batch(batch_body(function() return call end, function() return sid end))
+  end
 end
 
 local head = "POST /twilio HTTP/1.1\r\nHost: hooks.example.com\r\n"
   .. "Content-Type: application/x-www-form-urlencoded; charset=utf-8\r\nContent-Length: "
   .. (#form[1] + #form[2] + #form[3] + #form[4] + 3 * #call) .. "\r\nX-Twilio-Signature: "
 
-function request()
-  if not signed then return constant end
+local function new_call() return "CA" .. digits() .. digits() .. digits() .. digits() end
+local function new_sid()
   number = number + 1
-  local call = "CA" .. digits() .. digits() .. digits() .. digits()
-  local sid = "NO" .. bit.tohex(number) .. bit.tohex(16 * run + thread_number) .. digits() .. digits()
+  return "NO" .. bit.tohex(number) .. bit.tohex(16 * run + thread_number) .. digits() .. digits()
+end
+
+function request()
+  if kind == "plain" or kind == "plain-batch" then return constant end
+  if kind == "batches" then return batch(batch_body(new_call, new_sid)) end
+  local call, sid = new_call(), new_sid()
   return head .. signature(call, sid) .. "\r\n\r\n" .. body(call, sid)
 end
 

@@ -9,6 +9,9 @@ use crate::server::Server;
 /// The core that the load runs on.
 const LOAD_CORE: &str = "0";
 
+/// The events of one batch, see benches/load.lua.
+pub(crate) const BATCH_EVENTS: f64 = 100.0;
+
 /// What wrk saw.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Run {

@@ -45,7 +45,19 @@ fn main() {
         ours.push(load::run(&exporter, "signed", round));
         loaded_mib = f64::max(loaded_mib, exporter.peak_resident_mib());
     }
-    for (name, runs) in [("bare axum", &bare), ("exporter", &ours)] {
+    let (mut bare_batches, mut our_batches) = (Vec::new(), Vec::new());
+    for round in 0..3 {
+        bare_batches.push(load::run(&Server::bare(), "plain-batch", round));
+        let exporter = Server::exporter(&dir.path().join(format!("batches-{round}")));
+        our_batches.push(load::run(&exporter, "batches", round));
+    }
+    let every_run = [
+        ("bare axum", &bare),
+        ("exporter", &ours),
+        ("bare parse of batches", &bare_batches),
+        ("exporter, batches", &our_batches),
+    ];
+    for (name, runs) in every_run {
         for run in runs {
             println!(
                 "{name}: {:.0}/s, p50 {:.2} ms, p99 {:.2} ms, max {:.1} ms",
@@ -54,6 +66,7 @@ fn main() {
         }
     }
     let (bare, ours) = (load::median(&bare), load::median(&ours));
+    let (bare_batches, our_batches) = (load::median(&bare_batches), load::median(&our_batches));
     // The best general pipeline, scripted to do the job with a disk buffer, did 3,800/s where bare axum did 77,000/s.
     let pipeline = 3800.0 / 77_000.0 * bare.rate;
     let p99_bar = 4.0 * sync.1 + 10.0;
@@ -82,6 +95,16 @@ fn main() {
         Row {
             what: "sync of 4 KiB, p99 (and the p99 bar it gives)",
             measured: format!("{:.2} ms ({p99_bar:.1} ms)", sync.1),
+            bar: "",
+        },
+        Row {
+            what: "Event Streams in batches of 100, events",
+            measured: format!("{:.0}/s", our_batches.rate * load::BATCH_EVENTS),
+            bar: "≥ 100,000/s, or 0.4 of a bare parse",
+        },
+        Row {
+            what: "the same / a bare parse of the same bytes",
+            measured: format!("{:.2}", our_batches.rate / bare_batches.rate),
             bar: "",
         },
         Row { what: "/metrics at 1,000 codes / bare encode", measured: scrape_1k.to_string(), bar: "≤ 2 ×" },

@@ -1,4 +1,4 @@
-//! The two servers under load: the exporter, and an axum handler that only reads the same body.
+//! The two servers under load: the exporter, and an axum handler that only reads the same body, or only parses it.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener};
@@ -7,8 +7,10 @@ use std::process::{Child, Command, Stdio};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
+use serde_json::Value;
 
 /// The core that servers run on.
 const SERVER_CORE: &str = "1";
@@ -99,13 +101,16 @@ pub(crate) fn binary_mib() -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }
 
-/// Reads each body and answers 204, on the address given as the last argument.
+/// Reads each body, as JSON where it says so, and answers 204, on the address given as the last argument.
 pub(crate) fn serve_bare() {
     let address: SocketAddr = std::env::args().next_back().and_then(|last| last.parse().ok()).expect("an address");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let read =
-            |body: Bytes| async move { if body.is_empty() { StatusCode::BAD_REQUEST } else { StatusCode::NO_CONTENT } };
+        let read = |headers: HeaderMap, body: Bytes| async move {
+            let is_json = headers.get(CONTENT_TYPE).is_some_and(|value| value == "application/json");
+            let is_read = if is_json { serde_json::from_slice::<Value>(&body).is_ok() } else { !body.is_empty() };
+            if is_read { StatusCode::NO_CONTENT } else { StatusCode::BAD_REQUEST }
+        };
         let listener = tokio::net::TcpListener::bind(address).await.expect("free");
         eprintln!("listening");
         axum::serve(listener, Router::new().route("/twilio", post(read))).await.expect("it serves until it is killed");

@@ -206,6 +206,7 @@ mod tests {
     use serde_json::json;
 
     use super::{address, bytes, duration, error_codes, log_filter, shown};
+    use crate::level::Level;
 
     #[test]
     fn sizes_have_units_of_both_kinds() {
@@ -236,6 +237,16 @@ mod tests {
         assert_eq!(codes(json!(11200)), Ok(vec![11200]));
         for value in [json!(["1234567"]), json!([-1]), json!([1.5]), json!("a"), json!([[1]])] {
             error_codes(&value).expect_err("no code");
+        }
+    }
+
+    #[test]
+    fn levels_are_those_that_twilio_names() {
+        let levels = |value| super::levels(&value);
+        assert_eq!(levels(json!("warn,ERROR,warning")), Ok(vec![Level::Warning, Level::Error]));
+        assert_eq!(levels(json!(["info"])), Ok(vec![Level::Info]));
+        for value in [json!([]), json!("other"), json!(["fatal"]), json!({})] {
+            levels(value).expect_err("no levels");
         }
     }
 

@@ -21,6 +21,7 @@ mod dashboards;
 mod delivery;
 mod disk;
 mod duplicates;
+mod event_streams;
 mod framing;
 mod image;
 mod locks;

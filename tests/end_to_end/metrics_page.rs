@@ -7,14 +7,15 @@ use test_support::process::tool;
 use test_support::{ACCOUNT, Event, Exporter, Scrape};
 
 /// Metrics that exist before anything has happened, with how many series each.
-const FROM_THE_START: [(&str, usize); 26] = [
-    ("twilio_debugger_accepted_events_total", 5),
+const FROM_THE_START: [(&str, usize); 27] = [
+    ("twilio_debugger_accepted_events_total", 15),
     ("twilio_debugger_event_delay_seconds_count", 1),
-    ("twilio_debugger_exporter_received_total", 1),
+    ("twilio_debugger_exporter_received_total", 3),
     ("twilio_debugger_exporter_requests_total", 10),
     ("twilio_debugger_exporter_rejected_total", 13),
-    ("twilio_debugger_exporter_duplicates_total", 1),
-    ("twilio_debugger_exporter_quarantined_total", 3),
+    ("twilio_debugger_exporter_duplicates_total", 3),
+    ("twilio_debugger_exporter_quarantined_total", 12),
+    ("twilio_debugger_exporter_ignored_total", 9),
     ("twilio_debugger_exporter_request_duration_seconds_count", 1),
     ("twilio_debugger_exporter_requests_in_flight", 1),
     ("twilio_debugger_exporter_signing_key_used_total", 1),
@@ -37,8 +38,9 @@ const FROM_THE_START: [(&str, usize); 26] = [
 ];
 
 /// Metrics of something that has to happen first: a time that has not come is absent, for `time() - 0` is half a century.
-const FROM_THE_FIRST_EVENT: [&str; 3] = [
+const FROM_THE_FIRST_EVENT: [&str; 4] = [
     "twilio_debugger_events_total",
+    "twilio_debugger_late_events_total",
     "twilio_debugger_last_event_timestamp_seconds",
     "twilio_debugger_exporter_store_oldest_event_timestamp_seconds",
 ];

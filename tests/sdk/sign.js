@@ -5,7 +5,12 @@
 //     {"url": "...", "token": "...", "params": [["name", "value"], ...]}
 //     {"signature": "...", "body": "..."}
 //
-// `body` is the form as Node encodes it. A line that cannot be signed ends the program with an error.
+// `body` is the form as Node encodes it. A body that is no form is signed by its hash, which the SDK gives too:
+//
+//     {"url": "...", "token": "...", "body": "..."}
+//     {"signature": "...", "hash": "..."}
+//
+// A line that cannot be signed ends the program with an error.
 //
 // The SDK signs repeated values of one name sorted and without duplicates; that is its rule and stays as it is.
 
@@ -16,7 +21,7 @@ const path = require("node:path");
 
 // The SDK is installed outside the source tree, where Node would not look for it.
 const installed = createRequire(path.join(__dirname, "../../.tools/node/"));
-const { getExpectedTwilioSignature } = installed("twilio");
+const { getExpectedTwilioSignature, getExpectedBodyHash } = installed("twilio/lib/webhooks/webhooks");
 
 // The shape in which Express hands a form to the SDK: a string per name, an array where the name is repeated.
 function asExpressBody(params) {
@@ -30,7 +35,12 @@ function asExpressBody(params) {
   return body;
 }
 
-function answer({ url, token, params }) {
+function answer({ url, token, params, body }) {
+  if (body !== undefined) {
+    const hash = getExpectedBodyHash(body);
+    const signed = `${url}${url.includes("?") ? "&" : "?"}bodySHA256=${hash}`;
+    return { signature: getExpectedTwilioSignature(token, signed, {}), hash };
+  }
   return {
     signature: getExpectedTwilioSignature(token, url, asExpressBody(params)),
     body: new URLSearchParams(params).toString(),

@@ -5,7 +5,12 @@ Reads one JSON object a line on standard input and answers each with one line:
     {"url": "...", "token": "...", "params": [["name", "value"], ...]}
     {"signature": "...", "body": "..."}
 
-`body` is the form as Python encodes it. A line that cannot be signed ends the program with a traceback.
+`body` is the form as Python encodes it. A body that is no form is signed by its hash, which the SDK gives too:
+
+    {"url": "...", "token": "...", "body": "..."}
+    {"signature": "...", "hash": "..."}
+
+A line that cannot be signed ends the program with a traceback.
 
 The SDK signs repeated values of one name sorted and without duplicates; that is its rule and stays as it is.
 """
@@ -19,9 +24,15 @@ from twilio.request_validator import RequestValidator
 
 
 def answer(request):
+    validator = RequestValidator(request["token"])
+    if "body" in request:
+        body_hash = validator.compute_hash(request["body"])
+        separator = "&" if "?" in request["url"] else "?"
+        url = f"{request['url']}{separator}bodySHA256={body_hash}"
+        return {"signature": validator.compute_signature(url, {}), "hash": body_hash}
     params = [(name, value) for name, value in request["params"]]
     # A web framework hands the SDK a multi-dict, from which the SDK takes every value of a repeated name.
-    signature = RequestValidator(request["token"]).compute_signature(request["url"], MultiDict(params))
+    signature = validator.compute_signature(request["url"], MultiDict(params))
     return {"signature": signature, "body": urlencode(params)}
 
 

@@ -181,3 +181,22 @@ fn scrapers_are_bounded() {
     count(&mut series, 1, 1);
     assert_eq!(scrape(&mut series, scraper(255), 1), Some(0), "the latest is still known");
 }
+
+/// A rule takes the late events off. A late series that came alone, or before the zero, would leave a burst without its counterweight.
+#[test]
+fn a_late_series_is_born_and_shown_with_its_sister() {
+    let mut table = Table::new(Vec::new(), 10, false);
+    let labels = table.labels(Level::Error, ErrorCode::Code(11200), &account());
+    let prometheus = scraper(1);
+    table.series.view(prometheus);
+    table.series.count(SeriesGain { labels: labels.clone(), events: 3, late: 2, newest: 1.0 });
+    let pair = |table: &mut Table, viewer| {
+        let samples = table.series.view(viewer);
+        (samples.len(), samples[0].value, samples[0].late)
+    };
+    assert_eq!(pair(&mut table, prometheus), (1, 0, 0), "both at 0");
+    let shown = table.series.about_to_be_shown(prometheus);
+    table.series.mark_shown(&shown);
+    assert_eq!(pair(&mut table, prometheus), (1, 3, 2), "both true");
+    assert_eq!(pair(&mut table, Viewer::Anyone), (1, 3, 2));
+}

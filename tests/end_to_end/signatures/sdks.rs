@@ -71,7 +71,12 @@ async fn what_an_sdk_signs_is_accepted_and_nothing_one_bit_away(sdk: Sdk) {
     // The forgeries first: had one been taken, the genuine event would be its duplicate.
     let mut forged = Vec::new();
     for (index, (event, Signed { signature, body })) in events.iter().zip(&signed).enumerate() {
-        let genuine = Post { target: target(index).to_owned(), signature: signature.clone(), body: body.clone() };
+        let genuine = Post {
+            target: target(index).to_owned(),
+            signature: signature.clone(),
+            content_type: post::FORM,
+            body: body.clone(),
+        };
         forged.push(Post { body: with_a_bit_of_a_field_changed(&mut rng, event), ..genuine.clone() });
         forged.push(Post { signature: with_a_bit_of_the_mac_changed(&mut rng, signature), ..genuine.clone() });
         forged.push(Post { signature: signed_for_wrong_urls[index].signature.clone(), ..genuine.clone() });
@@ -86,7 +91,12 @@ async fn what_an_sdk_signs_is_accepted_and_nothing_one_bit_away(sdk: Sdk) {
     assert_eq!(scrape.sum("twilio_debugger_accepted_events_total"), 0.0);
     assert_eq!(scrape.sum("twilio_debugger_exporter_requests_total") as usize, count);
 
-    let post = |(index, Signed { signature, body })| Post { target: target(index).to_owned(), signature, body };
+    let post = |(index, Signed { signature, body })| Post {
+        target: target(index).to_owned(),
+        signature,
+        content_type: post::FORM,
+        body,
+    };
     let genuine = signed.into_iter().enumerate().map(post).collect();
     for (index, status) in post::all(exporter.webhook, genuine).await.into_iter().enumerate() {
         assert_eq!(status, Some(204), "for {}: {:#?}", urls[index], events[index]);

@@ -1,9 +1,10 @@
 //! What cannot be stored now is refused with 503, so that nobody believes it safe.
 
+use test_support::batch::error_log;
 use test_support::post::{self, Post};
 use test_support::random::noise;
 use test_support::raw::{Connection, headers_of, request};
-use test_support::{Event, Exporter};
+use test_support::{Batch, Event, Exporter};
 
 /// The store is bounded: with the collector gone for days it must refuse, and say so, rather than fill the disk or drop.
 #[tokio::test]
@@ -31,9 +32,12 @@ async fn a_full_store_answers_503_and_is_not_ready() {
     let answer = connection.answer().expect("an answer");
     assert_eq!(answer.status, 503, "after {number} events");
     assert!(answer.head.contains("retry-after: 5"), "{}", answer.head);
+    // Twilio sends a batch again for four hours, and only after a 5xx.
+    let batch = Batch::of(&[error_log(99_998, "11200")]).post();
+    assert_eq!(post::all(exporter.webhook, vec![batch]).await, [Some(503)]);
     let scrape = exporter.metrics().await;
     assert_eq!(scrape.sum("twilio_debugger_events_total") as usize, accepted);
-    assert!(exporter.refused("store_full").await >= 1.0);
+    assert!(exporter.refused("store_full").await >= 2.0);
     let held = scrape.get("twilio_debugger_exporter_store_bytes").expect("a gauge");
     assert!(held <= 1.2 * 16.0 * 1024.0 * 1024.0, "{held} bytes");
     let ready = exporter.client.get(format!("http://{}/-/ready", exporter.telemetry)).send().await.expect("an answer");

@@ -13,6 +13,7 @@
 #![allow(clippy::float_cmp, reason = "a page's numbers are counts, whole and far below 2^53")]
 
 pub mod alertmanager;
+pub mod batch;
 pub mod certificate;
 pub mod chart;
 pub mod collector;
@@ -41,6 +42,7 @@ pub mod victoriametrics;
 pub mod wait;
 
 pub use alertmanager::Alertmanager;
+pub use batch::Batch;
 pub use event::{ACCOUNT, Event, TOKEN};
 pub use exporter::Exporter;
 pub use port::Port;

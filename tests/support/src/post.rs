@@ -17,8 +17,12 @@ pub struct Post {
     /// Path and query.
     pub target: String,
     pub signature: String,
+    pub content_type: &'static str,
     pub body: String,
 }
+
+/// What Twilio says of the Debugger's forms.
+pub const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
 
 impl Post {
     /// A signed event.
@@ -28,7 +32,7 @@ impl Post {
 
     /// An event under any signature.
     pub fn signed(event: &Event, signature: String) -> Self {
-        Self { target: "/twilio".to_owned(), signature, body: event.body() }
+        Self { target: "/twilio".to_owned(), signature, content_type: FORM, body: event.body() }
     }
 }
 
@@ -54,7 +58,7 @@ pub async fn all(webhook: SocketAddr, posts: Vec<Post>) -> Vec<Option<u16>> {
                 let Some((index, post)) = next else { return statuses };
                 let answer = client
                     .post(format!("http://{webhook}{}", post.target))
-                    .header("content-type", "application/x-www-form-urlencoded; charset=utf-8")
+                    .header("content-type", post.content_type)
                     .header("x-twilio-signature", post.signature)
                     .body(post.body)
                     .send()
