@@ -56,8 +56,14 @@ pub(crate) fn read(output: &Output) -> Run {
     }
 }
 
-/// The run with the middle rate.
-pub(crate) fn median(runs: &[Run]) -> Run {
+/// The run with the middle rate; prints all of them.
+pub(crate) fn median(name: &str, runs: &[Run]) -> Run {
+    for run in runs {
+        println!(
+            "{name}: {:.0}/s, p50 {:.2} ms, p99 {:.2} ms, max {:.1} ms",
+            run.rate, run.p50_ms, run.p99_ms, run.max_ms
+        );
+    }
     let mut sorted = runs.to_vec();
     sorted.sort_by(|a, b| a.rate.total_cmp(&b.rate));
     sorted[sorted.len() / 2]

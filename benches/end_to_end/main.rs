@@ -12,6 +12,7 @@ mod soak;
 mod startup;
 
 use std::io::Write as _;
+use std::path::Path;
 use std::time::Instant;
 
 use server::Server;
@@ -34,47 +35,36 @@ fn main() {
     let sync = sync_latency(dir.path());
     println!("disk: 4 KiB write + fdatasync, p50 {:.2} ms, p99 {:.2} ms", sync.0, sync.1);
 
-    // Around and around, so that a machine that changes its mind shows as spread and not as a result.
-    let mut bare = Vec::new();
-    let mut ours = Vec::new();
+    let mut rows = forms(dir.path(), sync);
+    rows.extend(batches(dir.path()));
+    rows.extend(scrapes());
+    rows.extend(starts(dir.path()));
+    rows.push(Row {
+        what: "binary, stripped", measured: format!("{:.1} MiB", server::binary_mib()), bar: "≤ 15 MiB"
+    });
+    println!("\n| what | measured | bar |\n| --- | --- | --- |");
+    for Row { what, measured, bar } in rows {
+        println!("| {what} | {measured} | {bar} |");
+    }
+}
+
+/// The webhook's forms, beside a server that only reads them. `sync` is the disk's own latency.
+fn forms(dir: &Path, sync: (f64, f64)) -> Vec<Row> {
+    let (mut bare, mut ours) = (Vec::new(), Vec::new());
     let (mut idle_mib, mut loaded_mib) = (0.0, 0.0);
+    // Around and around, so that a machine that changes its mind shows as spread and not as a result.
     for round in 0..3 {
         bare.push(load::run(&Server::bare(), "plain", round));
-        let exporter = Server::exporter(&dir.path().join(format!("load-{round}")));
+        let exporter = Server::exporter(&dir.join(format!("load-{round}")));
         idle_mib = exporter.resident_mib();
         ours.push(load::run(&exporter, "signed", round));
         loaded_mib = f64::max(loaded_mib, exporter.peak_resident_mib());
     }
-    let (mut bare_batches, mut our_batches) = (Vec::new(), Vec::new());
-    for round in 0..3 {
-        bare_batches.push(load::run(&Server::bare(), "plain-batch", round));
-        let exporter = Server::exporter(&dir.path().join(format!("batches-{round}")));
-        our_batches.push(load::run(&exporter, "batches", round));
-    }
-    let every_run = [
-        ("bare axum", &bare),
-        ("exporter", &ours),
-        ("bare parse of batches", &bare_batches),
-        ("exporter, batches", &our_batches),
-    ];
-    for (name, runs) in every_run {
-        for run in runs {
-            println!(
-                "{name}: {:.0}/s, p50 {:.2} ms, p99 {:.2} ms, max {:.1} ms",
-                run.rate, run.p50_ms, run.p99_ms, run.max_ms
-            );
-        }
-    }
-    let (bare, ours) = (load::median(&bare), load::median(&ours));
-    let (bare_batches, our_batches) = (load::median(&bare_batches), load::median(&our_batches));
+    let (bare, ours) = (load::median("bare axum", &bare), load::median("exporter", &ours));
     // The best general pipeline, scripted to do the job with a disk buffer, did 3,800/s where bare axum did 77,000/s.
     let pipeline = 3800.0 / 77_000.0 * bare.rate;
     let p99_bar = 4.0 * sync.1 + 10.0;
-    let scrape_1k = scrape::measure(1_000);
-    let scrape_100k = scrape::measure(100_000);
-    let start_empty = startup::empty(dir.path());
-    let start_full = startup::with_a_million_events(dir.path());
-    let rows = [
+    vec![
         Row { what: "bare axum, 64 connections", measured: format!("{:.0}/s", bare.rate), bar: "" },
         Row { what: "exporter, 64 connections", measured: format!("{:.0}/s", ours.rate), bar: "" },
         Row {
@@ -97,49 +87,64 @@ fn main() {
             measured: format!("{:.2} ms ({p99_bar:.1} ms)", sync.1),
             bar: "",
         },
-        Row {
-            what: "Event Streams in batches of 100, events",
-            measured: format!("{:.0}/s", our_batches.rate * load::BATCH_EVENTS),
-            bar: "≥ 100,000/s, or 0.4 of a bare parse",
-        },
-        Row {
-            what: "the same / a bare parse of the same bytes",
-            measured: format!("{:.2}", our_batches.rate / bare_batches.rate),
-            bar: "",
-        },
-        Row { what: "/metrics at 1,000 codes / bare encode", measured: scrape_1k.to_string(), bar: "≤ 2 ×" },
-        Row { what: "/metrics at 100,000 codes / bare encode", measured: scrape_100k.to_string(), bar: "" },
         Row { what: "resident memory, idle", measured: format!("{idle_mib:.1} MiB"), bar: "≤ 20 MiB" },
         Row {
             what: "resident memory, peak under this load",
             measured: format!("{loaded_mib:.1} MiB"),
             bar: "≤ 64 MiB",
         },
+    ]
+}
+
+/// Batches of Event Streams, beside a server that only parses them.
+fn batches(dir: &Path) -> [Row; 3] {
+    let (mut bare, mut ours) = (Vec::new(), Vec::new());
+    let mut peak_mib = 0.0;
+    for round in 0..3 {
+        bare.push(load::run(&Server::bare(), "plain-batch", round));
+        let exporter = Server::exporter(&dir.join(format!("batches-{round}")));
+        ours.push(load::run(&exporter, "batches", round));
+        peak_mib = f64::max(peak_mib, exporter.peak_resident_mib());
+    }
+    let (bare, ours) = (load::median("bare parse of batches", &bare), load::median("exporter, batches", &ours));
+    [
         Row {
-            what: "start to listening, empty store",
-            measured: format!("{:.0} ms", start_empty.millis),
-            bar: "≤ 50 ms",
+            what: "Event Streams in batches of 100, events",
+            measured: format!("{:.0}/s", ours.rate * load::BATCH_EVENTS),
+            bar: "≥ 100,000/s, or 0.4 of a bare parse",
         },
         Row {
-            what: "start to listening, 1,000,000 stored events",
-            measured: format!("{:.0} ms", start_full.millis),
-            bar: "≤ 500 ms",
+            what: "the same / a bare parse of the same bytes",
+            measured: format!("{:.2}", ours.rate / bare.rate),
+            bar: "",
         },
+        Row { what: "resident memory, peak under these", measured: format!("{peak_mib:.1} MiB"), bar: "" },
+    ]
+}
+
+fn scrapes() -> [Row; 2] {
+    let row = |what, codes| Row { what, measured: scrape::measure(codes).to_string(), bar: "≤ 2 ×" };
+    let few = row("/metrics at 1,000 codes / bare encode", 1_000);
+    [few, Row { bar: "", ..row("/metrics at 100,000 codes / bare encode", 100_000) }]
+}
+
+fn starts(dir: &Path) -> [Row; 3] {
+    let empty = startup::empty(dir);
+    let full = startup::with_a_million_events(dir);
+    let millis = |millis: f64| format!("{millis:.0} ms");
+    [
+        Row { what: "start to listening, empty store", measured: millis(empty.millis), bar: "≤ 50 ms" },
+        Row { what: "start to listening, 1,000,000 stored events", measured: millis(full.millis), bar: "≤ 500 ms" },
         Row {
             what: "resident memory after that start",
-            measured: format!("{:.1} MiB", start_full.resident_mib),
+            measured: format!("{:.1} MiB", full.resident_mib),
             bar: "≤ 64 MiB",
         },
-        Row { what: "binary, stripped", measured: format!("{:.1} MiB", server::binary_mib()), bar: "≤ 15 MiB" },
-    ];
-    println!("\n| what | measured | bar |\n| --- | --- | --- |");
-    for Row { what, measured, bar } in rows {
-        println!("| {what} | {measured} | {bar} |");
-    }
+    ]
 }
 
 /// The disk's own latency in milliseconds, median and 99th percentile.
-fn sync_latency(dir: &std::path::Path) -> (f64, f64) {
+fn sync_latency(dir: &Path) -> (f64, f64) {
     let mut file = std::fs::File::create(dir.join("sync")).expect("writable");
     let mut millis: Vec<f64> = (0..2000)
         .map(|_| {
