@@ -13,11 +13,7 @@ async fn an_event_that_is_too_old_for_loki_holds_up_no_other() {
     exporter.metric_is("twilio_debugger_exporter_otlp_up", 1.0).await;
     assert_eq!(exporter.metrics().await.sum("twilio_debugger_exporter_otlp_failures_total"), 0.0);
 
-    let now = jiff::Timestamp::now().to_string();
-    for number in 1..=4 {
-        let time = if number == 2 { "2020-01-02T03:04:05Z" } else { &now };
-        assert_eq!(exporter.post(&Event::new(number, "11200").with("Timestamp", time)).await, Some(204));
-    }
+    exporter.post_three_of_now_and_one_of_years_ago().await;
     exporter.metric_is("twilio_debugger_exporter_otlp_records_total", 3.0).await;
     exporter
         .metric_is("twilio_debugger_exporter_quarantined_total{reason=\"otlp_rejected\",source=\"webhook\"}", 1.0)

@@ -228,6 +228,15 @@ impl Exporter {
         self.post_signed(event, &event.signature()).await
     }
 
+    /// Posts four events, the second of which is older than any log store keeps.
+    pub async fn post_three_of_now_and_one_of_years_ago(&self) {
+        let now = jiff::Timestamp::now().to_string();
+        for number in 1..=4 {
+            let time = if number == 2 { "2020-01-02T03:04:05Z" } else { &now };
+            assert_eq!(self.post(&Event::new(number, "11200").with("Timestamp", time)).await, Some(204));
+        }
+    }
+
     /// Posts an event under any signature.
     pub async fn post_signed(&self, event: &Event, signature: &str) -> Option<u16> {
         let answer = self
