@@ -6,6 +6,7 @@
 mod check;
 mod demo;
 mod events;
+mod filter;
 mod flags;
 mod replay;
 mod rules;

@@ -7,6 +7,7 @@ pub mod causes;
 pub mod level;
 pub mod error_code;
 pub mod sid;
+pub mod catalogue;
 pub mod account;
 pub mod public_url;
 pub mod redact;

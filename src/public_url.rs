@@ -7,6 +7,10 @@ use std::fmt;
 
 use percent_encoding::percent_decode_str;
 
+/// The most characters of the URL in the Debugger's settings, by Twilio's documentation. It is the field of the console that is
+/// so long, fragment and userinfo included; Event Streams take longer ones, so this is a remark and no fault.
+const DEBUGGER_URL_CHARS_MAX: usize = 100;
+
 /// A public URL of the webhook, without fragment and userinfo, otherwise exactly as typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicUrl {
@@ -52,6 +56,9 @@ impl PublicUrl {
             return Err(InvalidUrl::Character);
         }
         let mut remarks = Vec::new();
+        if text.chars().count() > DEBUGGER_URL_CHARS_MAX {
+            remarks.push("is longer than 100 characters, the most that Twilio's Debugger takes for its webhook");
+        }
         if scheme == "http" {
             remarks.push("is not https: Twilio's events, and their personal data, travel in clear");
         }
@@ -239,6 +246,16 @@ mod tests {
         for odd in ["http://h/p", "https://h/p#rc=1", "https://u:p@h/p", "https://h/it's", "https://h/ñ"] {
             assert_eq!(url(odd).remarks().len(), 1, "{odd}");
         }
+    }
+
+    /// What the console cuts off is not what Twilio posts to, and not what it signs.
+    #[test]
+    fn a_url_longer_than_the_debugger_takes_is_told() {
+        let of_length = |length: usize| format!("https://h/{}", "a".repeat(length - "https://h/".len()));
+        assert!(url(&of_length(100)).remarks().is_empty());
+        assert_eq!(url(&of_length(101)).remarks().len(), 1);
+        let with_fragment = format!("{}#rc=1", of_length(96));
+        assert_eq!(url(&with_fragment).remarks().len(), 2, "the fragment stands in the console's field, too");
     }
 
     #[test]

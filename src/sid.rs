@@ -80,29 +80,54 @@ fn tail_of<'a>(text: &'a str, prefix: &'static str, tail_max: usize) -> Result<&
 /// Source: <https://www.twilio.com/docs/glossary/what-is-a-sid>
 #[must_use]
 pub fn resource_type(sid: &str) -> Option<&'static str> {
-    Some(match sid.get(..2)? {
-        "AC" => "account",
-        "CA" => "call",
-        "CF" => "conference",
-        "CH" => "conversation",
-        "DG" => "event_sink",
-        "FN" | "FW" => "studio",
-        "FX" => "fax",
-        "IS" => "service",
-        "MG" => "messaging_service",
-        "MM" | "SM" => "message",
-        "MZ" => "media_stream",
-        "PN" => "phone_number",
-        "RE" => "recording",
-        "RM" => "video_room",
-        "VA" | "VE" => "verification",
-        "WK" => "worker",
-        "WT" => "task",
-        "WW" => "workflow",
-        "ZH" | "ZS" => "function",
-        _ => return None,
-    })
+    let prefix = sid.get(..2)?;
+    RESOURCE_TYPES.iter().find(|(known, _)| *known == prefix).map(|(_, kind)| *kind)
 }
+
+/// Every kind there is, each once.
+pub fn resource_types() -> impl Iterator<Item = &'static str> {
+    let mut last = "";
+    let kinds = RESOURCE_TYPES.iter().map(|(_, kind)| *kind);
+    kinds.filter(move |kind| std::mem::replace(&mut last, kind) != *kind)
+}
+
+/// Whether a text has the shape of a Sid, whatever of: two capital letters, then letters or digits.
+#[must_use]
+pub fn is_sid(text: &str) -> bool {
+    let (prefix, tail) = text.split_at_checked(2).unwrap_or_default();
+    let is_alphanumeric = |byte: u8| byte.is_ascii_alphanumeric();
+    prefix.len() == 2
+        && prefix.bytes().all(|byte| byte.is_ascii_uppercase())
+        && !tail.is_empty()
+        && tail.bytes().all(is_alphanumeric)
+}
+
+/// Prefixes, and what they stand for; kinds of two prefixes stand together.
+const RESOURCE_TYPES: &[(&str, &str)] = &[
+    ("AC", "account"),
+    ("CA", "call"),
+    ("CF", "conference"),
+    ("CH", "conversation"),
+    ("DG", "event_sink"),
+    ("FN", "studio"),
+    ("FW", "studio"),
+    ("FX", "fax"),
+    ("IS", "service"),
+    ("MG", "messaging_service"),
+    ("MM", "message"),
+    ("SM", "message"),
+    ("MZ", "media_stream"),
+    ("PN", "phone_number"),
+    ("RE", "recording"),
+    ("RM", "video_room"),
+    ("VA", "verification"),
+    ("VE", "verification"),
+    ("WK", "worker"),
+    ("WT", "task"),
+    ("WW", "workflow"),
+    ("ZH", "function"),
+    ("ZS", "function"),
+];
 
 macro_rules! text_conversions {
     ($($sid:ty),+) => {$(
@@ -131,7 +156,7 @@ text_conversions!(EventSid, AccountSid);
 
 #[cfg(test)]
 mod tests {
-    use super::{AccountSid, EventSid, resource_type};
+    use super::{AccountSid, EventSid, is_sid, resource_type, resource_types};
 
     #[test]
     fn a_hexadecimal_sid_has_one_spelling() {
@@ -168,5 +193,23 @@ mod tests {
         assert_eq!(resource_type("ZH123"), Some("function"));
         assert_eq!(resource_type("XX123"), None);
         assert_eq!(resource_type("é"), None);
+    }
+
+    #[test]
+    fn each_kind_is_listed_once() {
+        let mut kinds: Vec<_> = resource_types().collect();
+        assert!(kinds.contains(&"message") && kinds.contains(&"function"));
+        let listed = kinds.len();
+        kinds.sort_unstable();
+        kinds.dedup();
+        assert_eq!(kinds.len(), listed);
+    }
+
+    #[test]
+    fn a_sid_of_any_kind_has_one_shape() {
+        for (text, is) in [("CA1", true), ("ZZ9a", true), ("CA", false), ("ca1", false), ("é1", false), ("CA 1", false)]
+        {
+            assert_eq!(is_sid(text), is, "{text}");
+        }
     }
 }

@@ -32,6 +32,8 @@ fn serve_is_what_happens_without_a_command() {
 fn a_flag_after_the_command_wins_over_one_before() {
     assert_eq!(typed("--store.dir a events --store.dir b").1.flags["store.dir"], ["b"]);
     assert_eq!(typed("--store.dir a events").1.flags["store.dir"], ["a"]);
+    assert_eq!(typed("--store.dir a events --store.dir b show NO1").1.flags["store.dir"], ["b"]);
+    assert_eq!(typed("--store.dir a events show NO1 --store.dir b --json").1.flags["store.dir"], ["b"]);
 }
 
 #[test]
@@ -64,6 +66,11 @@ fn wrong_usage_exits_with_2() {
         "verify --url https://h/",
         "replay",
         "replay --from yesterday",
+        "replay --error-code 11200",
+        "events --level loud",
+        "events show",
+        "events show CA1",
+        "events show NO1 --follow",
     ] {
         assert_eq!(parse(line).expect_err(line).exit_code(), 2, "{line}");
     }

@@ -18,10 +18,13 @@ pub(crate) trait Scope {
 
     /// Whether `--help` lists them.
     const LISTED: bool = true;
+
+    /// Whether they may stand after the name of a command within the command, too.
+    const WITHIN: bool = false;
 }
 
 macro_rules! scopes {
-    ($($(#[$doc:meta])* $scope:ident: [$($start:literal),*] $(, listed: $listed:literal)?;)+) => {$(
+    ($($(#[$doc:meta])* $scope:ident: [$($start:literal),*] $(, listed: $listed:literal)? $(, within: $within:literal)?;)+) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy)]
         pub(crate) enum $scope {}
@@ -32,6 +35,7 @@ macro_rules! scopes {
                 starts.iter().any(|start| path.starts_with(start))
             }
             $(const LISTED: bool = $listed;)?
+            $(const WITHIN: bool = $within;)?
         }
     )+};
 }
@@ -44,7 +48,7 @@ scopes! {
     /// What `demo` lets one move.
     Listeners: ["webhook.listen", "telemetry.listen", "otlp.", "log."];
     /// Where the events are.
-    Directory: ["store.dir"];
+    Directory: ["store.dir"], within: true;
     /// Where the events are and where they go.
     Export: ["store.dir", "otlp.", "log."];
     /// What Twilio signs.
@@ -98,6 +102,7 @@ fn argument<S: Scope>(key: &Key) -> Arg {
         .help(key.help)
         .help_heading("Settings")
         .hide(!S::LISTED)
+        .global(S::WITHIN)
         .action(action)
 }
 

@@ -1,15 +1,18 @@
 //! Reads the store without writing it: for log export, and for `events` and `replay` beside a running process.
 
+mod set_aside;
+
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row};
 
+pub use self::set_aside::{ListedQuarantine, PartialDelivery};
 use super::documents::Lines;
 use super::schema::{FILE_NAME, SCHEMA_VERSION, version_of};
 use crate::event::DebuggerEvent;
-use crate::quarantine::Quarantined;
+use crate::sid::EventSid;
 
 /// An event on disk.
 #[derive(Debug, Clone)]
@@ -22,6 +25,9 @@ pub struct StoredEvent {
 
 /// How much is read at once, however many events were asked for: what a few hundred large ones would take in memory.
 const READ_BYTES_MAX: usize = 4 << 20;
+
+/// The most groups that are searched in one reading.
+const PAGE_GROUPS: usize = 256;
 
 /// A store, open for reading.
 #[derive(Debug)]
@@ -55,28 +61,6 @@ pub enum ArchiveError {
         /// Why.
         source: serde_json::Error,
     },
-}
-
-/// An entry of the quarantine with its number.
-#[derive(Debug, Clone)]
-pub struct ListedQuarantine {
-    /// Counted from 1.
-    pub id: u64,
-    /// The entry.
-    pub entry: Quarantined,
-}
-
-/// A request of which the collector dropped some records without naming them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PartialDelivery {
-    /// When.
-    pub at: Timestamp,
-    /// How many records.
-    pub rejected: u64,
-    /// The collector's words.
-    pub message: String,
-    /// The Sids of the whole request.
-    pub sids: Vec<String>,
 }
 
 impl Archive {
@@ -130,27 +114,64 @@ impl Archive {
         Ok(events)
     }
 
-    /// The newest `max` events, newest first.
+    /// The events numbered below `before`, newest first, at most `max` and about 4 MiB of them; at least one if there is one. Not all
+    /// at once, for as long as somebody reads, the writer's log can only grow.
     ///
     /// # Errors
     ///
     /// [`ArchiveError`].
-    pub fn newest_events(&self, max: usize) -> Result<Vec<StoredEvent>, ArchiveError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT last_seq, events, documents FROM event_groups ORDER BY last_seq DESC")?;
-        let mut rows = statement.query([])?;
+    pub fn events_before(&self, before: u64, max: usize) -> Result<Vec<StoredEvent>, ArchiveError> {
+        // The last group is the one that the event before `before` is in, or would be.
+        let mut statement = self.connection.prepare_cached(
+            "SELECT last_seq, events, documents FROM event_groups
+             WHERE last_seq <= coalesce((SELECT min(last_seq) FROM event_groups WHERE last_seq >= ?1), ?1)
+             ORDER BY last_seq DESC",
+        )?;
+        let mut rows = statement.query([before.saturating_sub(1)])?;
         let mut events = Vec::new();
+        let mut bytes = 0;
         while let Some(row) = rows.next()? {
             let (numbers, lines) = documents_of(row)?;
-            for (seq, document) in numbers.rev().zip(lines.iter().rev()) {
-                if events.len() == max {
+            for (seq, document) in numbers.rev().zip(lines.iter().rev()).filter(|(seq, _)| *seq < before) {
+                if events.len() == max || bytes >= READ_BYTES_MAX {
                     return Ok(events);
                 }
+                bytes += document.len();
                 events.push(parse(seq, document)?);
             }
         }
         Ok(events)
+    }
+
+    /// Every event with this Sid, oldest first: more than one where it has come again after it was forgotten.
+    ///
+    /// There is no index of Sids: this reads everything, a part at a time.
+    ///
+    /// # Errors
+    ///
+    /// [`ArchiveError`].
+    pub fn events_of(&self, sid: &EventSid) -> Result<Vec<StoredEvent>, ArchiveError> {
+        let page = format!(
+            "SELECT last_seq, events, documents FROM event_groups WHERE last_seq > ?1 ORDER BY last_seq LIMIT {PAGE_GROUPS}"
+        );
+        let mut statement = self.connection.prepare_cached(&page)?;
+        let (mut position, mut found) = (0, Vec::new());
+        loop {
+            let mut rows = statement.query([position])?;
+            let before = position;
+            while let Some(row) = rows.next()? {
+                let (numbers, lines) = documents_of(row)?;
+                position = *numbers.end();
+                // A Sid is letters and digits, so it stands in the document as it is.
+                for (seq, document) in numbers.zip(lines.iter()).filter(|(_, document)| document.contains(sid.as_str()))
+                {
+                    found.extend(Some(parse(seq, document)?).filter(|stored| stored.event.sid == *sid));
+                }
+            }
+            if position == before {
+                return Ok(found);
+            }
+        }
     }
 
     /// The number of the last event received before `time`; 0 when there is none.
@@ -184,47 +205,6 @@ impl Archive {
     /// [`ArchiveError`].
     pub fn last_seq(&self) -> Result<u64, ArchiveError> {
         Ok(self.connection.query_row("SELECT last_seq FROM state", [], |row| row.get(0))?)
-    }
-
-    /// The newest `max` entries of the quarantine, newest first.
-    ///
-    /// # Errors
-    ///
-    /// [`ArchiveError`].
-    pub fn quarantine(&self, max: usize) -> Result<Vec<ListedQuarantine>, ArchiveError> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT id, document FROM quarantine ORDER BY id DESC LIMIT ?1")?;
-        let rows = statement.query_map([i64::try_from(max).unwrap_or(i64::MAX)], |row| {
-            Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?))
-        })?;
-        let mut entries = Vec::new();
-        for row in rows {
-            let (id, document) = row?;
-            let entry = serde_json::from_str(&document).map_err(|source| ArchiveError::Document { seq: id, source })?;
-            entries.push(ListedQuarantine { id, entry });
-        }
-        Ok(entries)
-    }
-
-    /// The newest `max` partial deliveries, newest first.
-    ///
-    /// # Errors
-    ///
-    /// [`ArchiveError`].
-    pub fn partial_deliveries(&self, max: usize) -> Result<Vec<PartialDelivery>, ArchiveError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT at, rejected, message, sids FROM partial_deliveries ORDER BY id DESC LIMIT ?1")?;
-        let rows = statement.query_map([i64::try_from(max).unwrap_or(i64::MAX)], |row| {
-            let sids: String = row.get(3)?;
-            Ok(PartialDelivery {
-                at: Timestamp::from_millisecond(row.get(0)?).unwrap_or_default(),
-                rejected: row.get(1)?,
-                message: row.get(2)?,
-                sids: sids.lines().map(str::to_owned).collect(),
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
     }
 }
 

@@ -24,6 +24,7 @@ mod duplicates;
 mod event_streams;
 mod framing;
 mod image;
+mod listing;
 mod locks;
 mod loki;
 mod metrics_page;

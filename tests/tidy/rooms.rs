@@ -11,6 +11,7 @@ pub(crate) const ORDER: &[&str] = &[
     "level",
     "error_code",
     "sid",
+    "catalogue",
     "account",
     "public_url",
     "redact",
