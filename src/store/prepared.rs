@@ -44,7 +44,7 @@ pub(super) enum Kind {
         /// Seconds since 1970.
         occurred: f64,
         late: bool,
-        /// Seconds from Twilio's time to ours; none where Twilio's is not known.
+        /// Seconds from Twilio's time to ours; none where Twilio's is not known, and for what Twilio has not sent.
         delay: Option<f64>,
     },
     Quarantined(QuarantineReason),
@@ -57,7 +57,7 @@ impl Prepared {
             Arrival::Event(event) => Item {
                 document: document_of(&event),
                 fingerprints: Fingerprints::of_event(event.sid.as_str(), mac),
-                kind: Kind::of_event(*event),
+                kind: Kind::of_event(*event, origin.is_request()),
             },
             Arrival::Quarantined(entry) => Item {
                 document: document_of(&entry),
@@ -81,7 +81,7 @@ impl Prepared {
 }
 
 impl Kind {
-    fn of_event(event: DebuggerEvent) -> Self {
+    fn of_event(event: DebuggerEvent, was_sent: bool) -> Self {
         let (occurred, received) = (seconds(event.occurred_at), seconds(event.received_at));
         Self::Event {
             level: event.level,
@@ -90,7 +90,8 @@ impl Kind {
             late: event.late,
             // A clock that runs ahead must not hide later events behind a newer time.
             occurred: occurred.min(received),
-            delay: (!event.occurred_at_assumed).then(|| (received - occurred).max(0.0)),
+            // What we have asked for has waited for us, not for Twilio.
+            delay: (was_sent && !event.occurred_at_assumed).then(|| (received - occurred).max(0.0)),
         }
     }
 }

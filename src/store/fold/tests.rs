@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::{Change, Numbers, State, fold};
 use crate::account::KeyName;
-use crate::event::Source;
-use crate::intake::{Arrival, Intake, Origin, Position, Receipt};
+use crate::event::{DebuggerEvent, Source};
+use crate::intake::{Arrival, Ignored, Intake, Origin, Position, Receipt};
 use crate::metrics::Admission;
 use crate::metrics::CounterRow;
 use crate::quarantine::{QuarantineReason, Quarantined};
@@ -83,16 +83,36 @@ fn a_group_is_decided_before_any_of_it_is_remembered() {
 
 /// The equation that the whole exporter is held to, for whatever arrives.
 #[test]
-fn received_is_accepted_and_duplicates_and_quarantined() {
+fn received_is_accepted_and_duplicates_and_quarantined_and_ignored() {
     let state = state();
-    let intakes = [batch(vec![event(1, 1), entry(1), event(1, 1)]), batch(vec![entry(1), event(2, 2)])];
+    let mut intakes = [batch(vec![event(1, 1), entry(1), event(1, 1)]), batch(vec![entry(1), event(2, 2)])];
+    intakes[1].ignored = vec![Ignored::Level, Ignored::EventType, Ignored::Level];
     let change = change(&state, &intakes);
     let source = Source::Webhook;
-    assert_eq!(counted(&change, &CounterRow::received(source, 0)), 5);
+    assert_eq!(counted(&change, &CounterRow::received(source, 0)), 8);
+    assert_eq!(counted(&change, &CounterRow::ignored(Ignored::Level, source, 0)), 2);
+    assert_eq!(counted(&change, &CounterRow::ignored(Ignored::EventType, source, 0)), 1);
     assert_eq!(counted(&change, &CounterRow::duplicates(source, 0)), 2);
     assert_eq!(counted(&change, &CounterRow::accepted(crate::level::Level::Error, source, 0)), 2);
     assert_eq!(counted(&change, &CounterRow::quarantined(QuarantineReason::BadPayload, source, 0)), 1);
     assert_eq!(counted(&change, &CounterRow::signing_key_used(&key(), 0)), 2, "requests, not events");
+}
+
+/// What a poll brings is as old as the interval of polling, which says nothing of Twilio.
+#[test]
+fn delays_are_of_what_was_sent_and_late_events_are_counted_beside() {
+    let state = state();
+    let late = |number| match event(number, 11200) {
+        Arrival::Event(event) => Arrival::Event(Box::new(DebuggerEvent { late: true, ..*event })),
+        Arrival::Quarantined(entry) => Arrival::Quarantined(entry),
+    };
+    let position = Position { feed: "alerts AC1".to_owned(), read_through: Timestamp::UNIX_EPOCH };
+    let origin = Origin::Page { source: Source::AlertsApi, position };
+    let page = Prepared::new(Intake { arrivals: vec![late(3)], ignored: Vec::new(), origin });
+    let intakes = [batch(vec![event(1, 11200), late(2), late(2)]), page];
+    let gains = change(&state, &intakes).gains;
+    assert_eq!(gains.delays, [1.0, 1.0]);
+    assert_eq!(gains.series.iter().map(|gain| (gain.events, gain.late)).collect::<Vec<_>>(), [(3, 2)]);
 }
 
 #[test]
