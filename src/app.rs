@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, watch};
 use self::reload::Reloader;
 use self::running::Stops;
 pub use self::running::{DRAIN_TIMEOUT, Ended, Running};
+use crate::catalogue::Catalogue;
 use crate::causes::with_causes;
 use crate::config::{Loaded, Settings, Sources, load_everything};
 use crate::input::webhook::{Reading, Receiver, Rules};
@@ -84,6 +85,8 @@ struct Exporter {
     page: Arc<Telemetry>,
     reload_requests: mpsc::Receiver<Reload>,
     controls: AllControls,
+    /// A reload puts another one there.
+    catalogues: watch::Sender<Arc<Catalogue>>,
     stops: Stops,
 }
 
@@ -101,7 +104,7 @@ struct Listeners {
 
 impl Exporter {
     fn build(loaded: &Loaded) -> Result<Self, StartError> {
-        let Loaded { settings, webhook_guard, telemetry_guard, .. } = loaded;
+        let Loaded { settings, catalogue, webhook_guard, telemetry_guard, .. } = loaded;
         let client = settings.otlp.as_ref().map(otlp::Client::new).transpose()?;
         let mut opened = store::open(&settings.store)?;
         let restored = std::mem::take(&mut opened.restored);
@@ -113,6 +116,7 @@ impl Exporter {
         note_loaded(&metrics);
 
         let stops = Stops::default();
+        let catalogues = watch::Sender::new(catalogue.clone().unwrap_or_default());
         let rules = rules_of(settings, webhook_guard.basic_auth.clone());
         let receiver = Arc::new(Receiver::new(rules, store.clone(), metrics.clone(), stops.drain.clone()));
         let (reloads, reload_requests) = mpsc::channel(RELOADS_MAX);
@@ -123,6 +127,7 @@ impl Exporter {
             stops.drain.clone(),
             reloads,
             (shown_of(settings), telemetry_guard.clone()),
+            catalogues.subscribe(),
         ));
         let controls = AllControls {
             webhook: Arc::new(Controls::new(webhook_guard.tls.clone(), settings.webhook.connections_max)),
@@ -139,6 +144,7 @@ impl Exporter {
             page,
             reload_requests,
             controls,
+            catalogues,
             stops,
         })
     }
@@ -151,16 +157,18 @@ impl Exporter {
     }
 
     fn spawn(self, settings: Settings, sources: Sources, listeners: Listeners) -> Running {
-        let Self { metrics, store, receiver, page, stops, .. } = self;
+        let Self { metrics, store, receiver, page, catalogues, stops, .. } = self;
         let (webhook_address, telemetry_address) = listeners.addresses();
         let (limits, limits_in_force) = watch::channel(settings.store.clone());
         let webhook = listeners.webhook.serve(receiver.clone(), stops.drain.clone(), DRAIN_TIMEOUT);
         let telemetry_router = telemetry::router(page.clone());
         let telemetry = listeners.telemetry.serve(telemetry_router, stops.end.clone(), TELEMETRY_DRAIN_TIMEOUT);
-        let ship = |client| otlp::ship(self.backlog, client, metrics.clone(), stops.end.clone());
+        let names = catalogues.subscribe();
+        let ship = |client| otlp::ship(self.backlog, client, names, metrics.clone(), stops.end.clone());
         let delivery = self.client.map(ship).map(tokio::spawn);
         tokio::spawn(running::maintain(store.clone(), limits_in_force, stops.end.clone()));
-        let reloader = Reloader { sources, settings, receiver, metrics, page, controls: self.controls, limits };
+        let reloader =
+            Reloader { sources, settings, receiver, metrics, page, controls: self.controls, limits, catalogues };
         tokio::spawn(reloader.run(self.reload_requests, stops.end.clone()));
         Running {
             webhook_address,

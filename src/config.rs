@@ -5,6 +5,7 @@
 //! hashes). Nothing here opens a socket or a store.
 
 mod accounts;
+mod catalogue_file;
 mod endpoint;
 mod environment;
 mod fault;
@@ -26,11 +27,13 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use vec1::Vec1;
 
 use crate::account::Account;
+use crate::catalogue::Catalogue;
 use crate::input::{event_streams, webhook};
 use crate::listener::Guard;
 use crate::public_url::PublicUrl;
@@ -40,7 +43,7 @@ use crate::{log, metrics, otlp, store, telemetry};
 pub use environment::Environment;
 pub use fault::{ConfigError, Fault};
 pub use keys::{KEYS, Key};
-pub use read::{Export, Signing, load_everything, load_export, load_signing, load_store};
+pub use read::{Export, Signing, Stored, load_everything, load_export, load_signing, load_stored, reload_everything};
 
 /// The variable that names the configuration file when `--config` does not.
 pub const CONFIG_VARIABLE: &str = "TWILIO_DEBUGGER_EXPORTER_CONFIG";
@@ -61,6 +64,8 @@ pub struct Sources {
 pub struct Loaded {
     /// Every setting.
     pub settings: Settings,
+    /// What is known of codes; none where it cannot be read again, and the one in force stays.
+    pub catalogue: Option<Arc<Catalogue>>,
     /// What guards the webhook listener.
     pub webhook_guard: Guard,
     /// What guards the telemetry listener.

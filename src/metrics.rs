@@ -30,6 +30,7 @@ use self::families::Families;
 pub use self::labels::{OtlpFailure, RejectionReason, STATUS_CODES};
 pub use self::series_labels::SeriesLabels;
 use crate::account::{Account, KeyName};
+use crate::catalogue::Catalogue;
 use crate::error_code::ErrorCode;
 
 /// How long after its start the process takes an unknown scraper for one that knew its predecessor.
@@ -200,11 +201,16 @@ impl Metrics {
         self.events().mark_shown(labels);
     }
 
-    /// The metrics page for `viewer`, in the text format 0.0.4; `counters` come from [`Self::durable_counters`].
+    /// The metrics page for `viewer`, in the text format 0.0.4; `counters` come from [`Self::durable_counters`], names of codes from
+    /// `catalogue`.
     #[must_use]
-    pub fn render(&self, viewer: Viewer, counters: &[MetricFamily]) -> String {
-        let events = exposition::event_families(&self.events().view(viewer), self.account_label);
-        exposition::text(events.into_iter().chain(counters.iter().cloned()).chain(self.families.fleeting()))
+    pub fn render(&self, viewer: Viewer, counters: &[MetricFamily], catalogue: &Catalogue) -> String {
+        let (events, info) = {
+            let mut events = self.events();
+            let samples = events.view(viewer);
+            (exposition::event_families(&samples, self.account_label), exposition::code_info(&samples, catalogue))
+        };
+        exposition::text(events.into_iter().chain(info).chain(counters.iter().cloned()).chain(self.families.fleeting()))
     }
 
     fn events(&self) -> MutexGuard<'_, EventSeries> {

@@ -23,6 +23,7 @@ use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use crate::catalogue;
 use crate::listener::{CHALLENGE, Guard};
 use crate::metrics::{Metrics, RejectionReason};
 use crate::public_url::PublicUrl;
@@ -103,13 +104,15 @@ pub struct Telemetry {
     seen: Arc<dyn SeenLately>,
     shown: ArcSwap<Shown>,
     guard: ArcSwap<Guard>,
+    catalogue: catalogue::InForce,
     reloads: mpsc::Sender<Reload>,
     started: Instant,
     scrapes: Semaphore,
 }
 
 impl Telemetry {
-    /// Starts to show `metrics`, the state of `store` and what was `seen`; passes requests to reload on to `reloads`.
+    /// Starts to show `metrics`, the state of `store` and what was `seen`; passes requests to reload on to `reloads`. Codes
+    /// have the names that `catalogue` gives them.
     #[must_use]
     pub fn new(
         metrics: Arc<Metrics>,
@@ -118,6 +121,7 @@ impl Telemetry {
         draining: CancellationToken,
         reloads: mpsc::Sender<Reload>,
         (shown, guard): (Shown, Guard),
+        catalogue: catalogue::InForce,
     ) -> Self {
         Self {
             metrics,
@@ -126,6 +130,7 @@ impl Telemetry {
             seen,
             shown: ArcSwap::from_pointee(shown),
             guard: ArcSwap::from_pointee(guard),
+            catalogue,
             reloads,
             started: Instant::now(),
             scrapes: Semaphore::new(SCRAPES_MAX),

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Instant;
 
 use prometheus::{GaugeVec, IntCounterVec, Opts, Registry, TextEncoder};
+use twilio_debugger_exporter::catalogue::Catalogue;
 use twilio_debugger_exporter::metrics::event_series::Viewer;
 use twilio_debugger_exporter::metrics::{Admission, Gains, Metrics, Restored, SeriesGain, Settings};
 use twilio_debugger_exporter::{error_code::ErrorCode, level::Level};
@@ -40,7 +41,8 @@ pub(crate) fn measure(codes: u32) -> Cost {
         metrics.count(Gains { series: vec![gain], ..Gains::default() }, admission.len());
     }
     let bare = best(|| TextEncoder::new().encode_to_string(&registry.gather()).expect("encodes").len());
-    let ours = best(|| metrics.render(Viewer::Anyone, &metrics.durable_counters().1).len());
+    let catalogue = Catalogue::default();
+    let ours = best(|| metrics.render(Viewer::Anyone, &metrics.durable_counters().1, &catalogue).len());
     Cost { ours, bare }
 }
 

@@ -10,7 +10,8 @@ use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
 use super::{AllControls, note_loaded, rules_of, shown_of};
-use crate::config::{ConfigError, Loaded, Settings, Sources, load_everything};
+use crate::catalogue::Catalogue;
+use crate::config::{ConfigError, Loaded, Settings, Sources, reload_everything};
 use crate::input::webhook::Receiver;
 use crate::metrics::Metrics;
 use crate::store;
@@ -38,6 +39,8 @@ pub(super) struct Reloader {
     pub(super) controls: AllControls,
     /// The store's, which apply at once.
     pub(super) limits: watch::Sender<store::Settings>,
+    /// What is known of codes.
+    pub(super) catalogues: watch::Sender<Arc<Catalogue>>,
 }
 
 impl Reloader {
@@ -70,7 +73,7 @@ impl Reloader {
     async fn reload(&mut self) -> Result<(), ReloadError> {
         let sources = self.sources.clone();
         // Reading files and checking certificates takes a moment that other tasks should not wait for.
-        let loaded = tokio::task::spawn_blocking(move || load_everything(&sources)).await;
+        let loaded = tokio::task::spawn_blocking(move || reload_everything(&sources)).await;
         match loaded.map_err(ReloadError::from).and_then(|loaded| Ok(loaded?)) {
             Ok(loaded) => {
                 self.take(loaded);
@@ -86,7 +89,7 @@ impl Reloader {
 
     /// Puts all of it into force.
     fn take(&mut self, loaded: Loaded) {
-        let Loaded { settings, webhook_guard, telemetry_guard, warnings } = loaded;
+        let Loaded { settings, catalogue, webhook_guard, telemetry_guard, warnings } = loaded;
         for setting in self.settings.changes_needing_restart(&settings) {
             tracing::warn!(setting, "this change takes effect at the next start");
         }
@@ -100,6 +103,9 @@ impl Reloader {
         self.receiver.set_rules(rules_of(&settings, webhook_guard.basic_auth));
         self.page.put_in_force(shown_of(&settings), telemetry_guard);
         self.limits.send_replace(settings.store.clone());
+        if let Some(catalogue) = catalogue {
+            self.catalogues.send_replace(catalogue);
+        }
         self.settings = settings;
         note_loaded(&self.metrics);
         tracing::info!("configuration reloaded");

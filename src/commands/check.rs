@@ -30,6 +30,9 @@ pub(super) fn run(check: &Args, sources: &Sources, out: &mut impl Write) -> Resu
     for warning in &loaded.warnings {
         writeln!(out, "warning: {warning}")?;
     }
+    if let Some(catalogue) = loaded.catalogue.as_ref().filter(|catalogue| !catalogue.is_empty()) {
+        writeln!(out, "error_catalogue: {} codes are known", catalogue.len())?;
+    }
     writeln!(out, "configuration is valid")?;
     if !check.connect {
         return Ok(ExitCode::SUCCESS);

@@ -19,7 +19,7 @@ use super::flags::{Directory, SettingFlags};
 use super::{CommandError, block_on};
 use crate::app::stop_signal;
 use crate::causes::with_causes;
-use crate::config::{Sources, load_store};
+use crate::config::{Sources, Stored, load_stored};
 use crate::sid::EventSid;
 use crate::store::{Archive, ArchiveError};
 
@@ -81,12 +81,14 @@ pub(super) fn run(events: &Args, sources: &Sources, out: &mut impl Write) -> Res
         if events.follow || events.quarantined || events.limit.is_some() || !events.filter.is_empty() {
             return Err(CommandError::Usage("show names its event: only --json goes with it".into()));
         }
-        let archive = Archive::open(&load_store(sources)?.dir).map_err(|error| unreadable(&error))?;
-        return show::run(&archive, sid, events.json, out);
+        let Stored { store, catalogue } = load_stored(sources)?;
+        let archive = Archive::open(&store.dir).map_err(|error| unreadable(&error))?;
+        return show::run(&archive, sid, &catalogue, events.json, out);
     }
-    let filter = events.filter.at(Timestamp::now())?;
+    let Stored { store, catalogue } = load_stored(sources)?;
+    let filter = events.filter.at(Timestamp::now(), &catalogue)?;
     let limit = events.limit.unwrap_or(LIMIT_DEFAULT);
-    let archive = Archive::open(&load_store(sources)?.dir).map_err(|error| unreadable(&error))?;
+    let archive = Archive::open(&store.dir).map_err(|error| unreadable(&error))?;
     let tail = Tail::of(&archive).map_err(|error| unreadable(&error))?;
     let mut listed = newest(&archive, &filter, limit, events.quarantined).map_err(|error| unreadable(&error))?;
     if events.follow {
@@ -97,7 +99,7 @@ pub(super) fn run(events: &Args, sources: &Sources, out: &mut impl Write) -> Res
         writeln!(out, "{}", table::HEADER)?;
     }
     for entry in &listed {
-        write_entry(entry, events.json, out)?;
+        write_entry(entry, &catalogue, events.json, out)?;
     }
     out.flush()?;
     if events.follow {
@@ -121,7 +123,7 @@ async fn follow(
             _ = ticks.tick() => {}
         }
         for entry in tail.advance(archive, filter, events.quarantined).map_err(|error| unreadable(&error))? {
-            write_entry(&entry, events.json, out)?;
+            write_entry(&entry, filter.catalogue(), events.json, out)?;
         }
         out.flush()?;
     }

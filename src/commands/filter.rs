@@ -12,7 +12,7 @@ use serde::Deserialize as _;
 
 use self::moment::Moment;
 use super::CommandError;
-use crate::catalogue::{all_products, product_of};
+use crate::catalogue::Catalogue;
 use crate::error_code::ErrorCode;
 use crate::event::{DebuggerEvent, Source};
 use crate::level::Level;
@@ -39,8 +39,8 @@ pub(super) struct FilterArgs {
     #[arg(long, value_name = "SID", value_delimiter = ',', value_parser = resource)]
     resource: Vec<Resource>,
     /// The product it happened in, such as Voice
-    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = product)]
-    product: Vec<&'static str>,
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    product: Vec<String>,
     /// The input it came through, such as webhook
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = source)]
     source: Vec<Source>,
@@ -63,6 +63,7 @@ enum Resource {
 #[derive(Debug)]
 pub(super) struct Filter<'a> {
     typed: &'a FilterArgs,
+    catalogue: &'a Catalogue,
     since: Option<Timestamp>,
     until: Option<Timestamp>,
 }
@@ -75,19 +76,25 @@ impl FilterArgs {
         lists == [0; 6] && since.is_none() && until.is_none()
     }
 
-    /// What is meant, if it is typed `now`.
+    /// What is meant, if it is typed `now`. Products are those of `catalogue`.
     ///
     /// # Errors
     ///
-    /// [`CommandError::Usage`] for a time in which nothing can have happened.
-    pub(super) fn at(&self, now: Timestamp) -> Result<Filter<'_>, CommandError> {
+    /// [`CommandError::Usage`] for a time in which nothing can have happened, or a product that there is not.
+    pub(super) fn at<'a>(&'a self, now: Timestamp, catalogue: &'a Catalogue) -> Result<Filter<'a>, CommandError> {
         let (since, until) = (self.since.map(|time| time.resolve(now)), self.until.map(|time| time.resolve(now)));
         if let (Some(since), Some(until)) = (since, until)
             && since >= until
         {
             return Err(CommandError::Usage(format!("--since {since:.0} is not before --until {until:.0}")));
         }
-        Ok(Filter { typed: self, since, until })
+        let known = catalogue.products();
+        let is_known = |product: &&String| known.iter().any(|known| known.eq_ignore_ascii_case(product));
+        if let Some(product) = self.product.iter().find(|product| !is_known(product)) {
+            let known = known.join(", ");
+            return Err(CommandError::Usage(format!("--product '{product}' is none of {known}")));
+        }
+        Ok(Filter { typed: self, catalogue, since, until })
     }
 }
 
@@ -95,8 +102,10 @@ impl Filter<'_> {
     /// Whether `event` is meant.
     pub(super) fn takes(&self, event: &DebuggerEvent) -> bool {
         let FilterArgs { level, error_code, account, resource, product, source, .. } = self.typed;
-        let names = [event.product.as_deref(), product_of(event.error_code)];
-        let of_product = |product: &&str| names.into_iter().flatten().any(|name| name.eq_ignore_ascii_case(product));
+        let of_product = |product: &String| {
+            event.product.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(product))
+                || self.catalogue.is_of_product(event.error_code, product)
+        };
         let about = |resource: &Resource| event.resource_sid.as_deref().is_some_and(|sid| resource.is(sid));
         fits(level, |level| *level == event.level)
             && fits(error_code, |code| *code == event.error_code)
@@ -120,6 +129,11 @@ impl Filter<'_> {
             && product.is_empty()
             && fits(source, |source| *source == entry.source)
             && self.holds(entry.at)
+    }
+
+    /// What is known of codes.
+    pub(super) fn catalogue(&self) -> &Catalogue {
+        self.catalogue
     }
 
     /// What arrived before this cannot be meant.
@@ -168,12 +182,6 @@ fn resource(text: &str) -> Result<Resource, String> {
     }
     let kinds: Vec<_> = resource_types().collect();
     Err(format!("neither a Sid, two capital letters and then letters or digits, nor one of {}", kinds.join(", ")))
-}
-
-fn product(text: &str) -> Result<&'static str, String> {
-    let known = all_products();
-    let found = known.iter().find(|product| product.eq_ignore_ascii_case(text)).copied();
-    found.ok_or_else(|| format!("not one of {}", known.join(", ")))
 }
 
 fn source(text: &str) -> Result<Source, String> {

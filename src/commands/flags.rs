@@ -48,9 +48,9 @@ scopes! {
     /// What `demo` lets one move.
     Listeners: ["webhook.listen", "telemetry.listen", "otlp.", "log."];
     /// Where the events are.
-    Directory: ["store.dir"], within: true;
+    Directory: ["store.dir", "error_catalogue"], within: true;
     /// Where the events are and where they go.
-    Export: ["store.dir", "otlp.", "log."];
+    Export: ["store.dir", "error_catalogue", "otlp.", "log."];
     /// What Twilio signs.
     Identity: ["public_url"];
 }

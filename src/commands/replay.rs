@@ -4,6 +4,7 @@
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -12,6 +13,7 @@ use super::filter::{Filter, FilterArgs};
 use super::flags::{self, SettingFlags};
 use super::{CommandError, block_on};
 use crate::app::stop_signal;
+use crate::catalogue::Catalogue;
 use crate::causes::with_causes;
 use crate::config::{Export, Sources, load_export};
 use crate::log;
@@ -41,23 +43,23 @@ pub struct Args {
 
 /// Exports; 0 if the collector took every event that is meant, else 1.
 pub(super) fn run(replay: &Args, sources: &Sources, out: &mut impl Write) -> Result<ExitCode, CommandError> {
-    let Export { store, otlp, log: log_settings } = load_export(sources)?;
+    let Export { store, catalogue, otlp, log: log_settings } = load_export(sources)?;
     let Some(collector) = otlp else {
         return Err(CommandError::Usage("there is nowhere to replay to: set otlp.endpoint".into()));
     };
-    let filter = replay.filter.at(Timestamp::now())?;
+    let filter = replay.filter.at(Timestamp::now(), &catalogue)?;
     let archive = Archive::open(&store.dir).map_err(|error| unreadable(&error))?;
     block_on(async {
         // Traces are of requests, and there are none here.
         log::start(&log_settings, None).map_err(|error| CommandError::failed("cannot start", &error))?;
-        export(&archive, &filter, &collector, out).await
+        export(&archive, &filter, (&collector, catalogue.clone()), out).await
     })
 }
 
 async fn export(
     archive: &Archive,
     filter: &Filter<'_>,
-    collector: &otlp::Settings,
+    (collector, catalogue): (&otlp::Settings, Arc<Catalogue>),
     out: &mut impl Write,
 ) -> Result<ExitCode, CommandError> {
     let client = Client::new(collector).map_err(|error| CommandError::Usage(with_causes(&error)))?;
@@ -73,7 +75,7 @@ async fn export(
     let mut position = archive.last_before(filter.arrived_since()).map_err(|error| unreadable(&error))?;
     // Those that arrive from now on are exported by `serve`.
     let end = archive.last_seq().map_err(|error| unreadable(&error))?;
-    let mut replay = Replay::new(&client, stop.clone());
+    let mut replay = Replay::new(&client, catalogue, stop.clone());
     let mut wanted = 0;
     while position < end && !stop.is_cancelled() {
         let mut page = archive.events_after(position, PAGE_EVENTS).map_err(|error| unreadable(&error))?;

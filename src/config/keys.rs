@@ -52,6 +52,7 @@ pub const KEYS: &[Key] = &[
     key("otlp.batch_records_max", "COUNT", "The most records in one request [default: 512]"),
     key("otlp.batch_bytes_max", "BYTES", "The most bytes in one request, uncompressed [default: 3MiB]"),
     key("otlp.traces", "BOOL", "Sends the spans of our own requests too [default: false]"),
+    key("error_catalogue", "FILE", "Twilio's list of error codes, as JSON: titles for codes"),
     key("redaction", "LEVEL", "none, standard or strict [default: standard]"),
     key("late_after", "DURATION", "How old an event may be when it arrives and still alert [default: 15m]"),
     key("event_streams.levels", "LEVELS", "The levels of Event Streams that are kept [default: error,warning]"),

@@ -4,16 +4,19 @@
 //! one run names every fault. What was read in such a run is thrown away. Whichever function reads, the whole file is checked; what
 //! differs is which secrets are opened and what must be there.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use vec1::Vec1;
 
 use super::accounts::{accounts, public_urls};
+use super::catalogue_file::{self, Broken};
 use super::fault::{ConfigError, Report};
 use super::layers::{Layers, merge};
 use super::section::Section;
 use super::{Loaded, Settings, Sources, otlp_section, sections, values, web_config};
 use crate::account::Account;
+use crate::catalogue::Catalogue;
 use crate::causes::with_causes;
 use crate::input::reception::LATE_AFTER;
 use crate::input::{event_streams, webhook};
@@ -31,11 +34,22 @@ pub struct Signing {
     pub accounts: Vec<Account>,
 }
 
+/// What it takes to read what is stored.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// Where events are kept.
+    pub store: store::Settings,
+    /// What is known of codes.
+    pub catalogue: Arc<Catalogue>,
+}
+
 /// What it takes to export what is stored.
 #[derive(Debug, Clone)]
 pub struct Export {
     /// Where events are kept.
     pub store: store::Settings,
+    /// What is known of codes.
+    pub catalogue: Arc<Catalogue>,
     /// Where log records go; none when no endpoint is configured.
     pub otlp: Option<otlp::Settings>,
     /// Our own log.
@@ -47,9 +61,19 @@ pub struct Export {
 ///
 /// # Errors
 ///
-/// [`ConfigError`] with every fault, if there is one; so have the three functions below.
+/// [`ConfigError`] with every fault, if there is one; so have the functions below.
 pub fn load_everything(sources: &Sources) -> Result<Loaded, ConfigError> {
+    load(sources, Broken::IsAFault)
+}
+
+/// Reads everything again, for a reload: a catalogue of codes that cannot be read is a warning then, and none is given.
+pub fn reload_everything(sources: &Sources) -> Result<Loaded, ConfigError> {
+    load(sources, Broken::KeepsTheOld)
+}
+
+fn load(sources: &Sources, broken: Broken) -> Result<Loaded, ConfigError> {
     let mut reading = Reading::of(sources);
+    let catalogue = reading.catalogue(broken);
     // What stands in a file that cannot be read is unknown, not missing.
     let Signing { public_urls, accounts } = reading.signing(reading.layers.file_was_read);
     let Sections { webhook, telemetry, store, metrics, redaction, late_after, event_streams, log } = reading.sections();
@@ -73,7 +97,7 @@ pub fn load_everything(sources: &Sources) -> Result<Loaded, ConfigError> {
         event_streams,
         log,
     };
-    faults.finish().map(|warnings| Loaded { settings, webhook_guard, telemetry_guard, warnings })
+    faults.finish().map(|warnings| Loaded { settings, catalogue, webhook_guard, telemetry_guard, warnings })
 }
 
 /// Reads accounts and public URLs, none of them required, for `verify` and `send`.
@@ -81,7 +105,7 @@ pub fn load_signing(sources: &Sources) -> Result<Signing, ConfigError> {
     let mut reading = Reading::of(sources);
     let signing = reading.signing(false);
     reading.sections();
-    reading.leave("otlp");
+    reading.leave("otlp").leave(catalogue_file::KEY);
     reading.finish().finish().map(|_| signing)
 }
 
@@ -89,17 +113,19 @@ pub fn load_signing(sources: &Sources) -> Result<Signing, ConfigError> {
 pub fn load_export(sources: &Sources) -> Result<Export, ConfigError> {
     let mut reading = Reading::of(sources);
     reading.leave("public_url").leave("accounts");
+    let catalogue = reading.catalogue(Broken::IsAFault).unwrap_or_default();
     let Sections { store, log, .. } = reading.sections();
     let (otlp, _) = reading.destinations();
-    reading.finish().finish().map(|_| Export { store, otlp, log })
+    reading.finish().finish().map(|_| Export { store, catalogue, otlp, log })
 }
 
-/// Reads the store alone, for `events`; no secret is opened.
-pub fn load_store(sources: &Sources) -> Result<store::Settings, ConfigError> {
+/// Reads the store and the catalogue alone, for `events`; no secret is opened.
+pub fn load_stored(sources: &Sources) -> Result<Stored, ConfigError> {
     let mut reading = Reading::of(sources);
     reading.leave("public_url").leave("accounts").leave("otlp");
+    let catalogue = reading.catalogue(Broken::IsAFault).unwrap_or_default();
     let store = reading.sections().store;
-    reading.finish().finish().map(|_| store)
+    reading.finish().finish().map(|_| Stored { store, catalogue })
 }
 
 /// A configuration while it is read.
@@ -159,6 +185,10 @@ impl<'a> Reading<'a> {
             redaction: root.or(report, "redaction", Redaction::default(), values::word(&levels)),
             log: sections::log(root.section(report, "log"), report),
         }
+    }
+
+    fn catalogue(&mut self, broken: Broken) -> Option<Arc<Catalogue>> {
+        catalogue_file::read(&mut self.root, broken, &mut self.report)
     }
 
     /// Where log records go, and where spans go.

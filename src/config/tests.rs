@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{KEYS, Loaded, Sources, load_everything, load_export, load_signing, load_store};
+use super::{KEYS, Loaded, Sources, load_everything, load_export, load_signing, load_stored};
 
+mod catalogue;
 mod defaults;
 mod identity;
 mod otlp;
@@ -225,7 +226,7 @@ log: {level: debug}\nmetrics: {error_codes_max: 9}\nwebhook: {listen: '127.0.0.1
 #[test]
 fn events_and_replay_open_no_token() {
     let case = Case::bare().file("accounts: [{sid: AC1, auth_token_files: [/missing]}]\nstore: {dir: d}");
-    let store = load_store(&case.sources).expect("no token is needed");
+    let store = load_stored(&case.sources).expect("no token is needed").store;
     assert_eq!(store.dir, Path::new("d"));
     load_export(&case.sources).expect("nor for this");
     load_signing(&Case::bare().sources).expect("nothing is required");

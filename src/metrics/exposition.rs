@@ -1,10 +1,14 @@
 //! The metrics page: families put together, sorted by name, in Prometheus' text format.
 
+use std::collections::BTreeSet;
+
 use prometheus::TextEncoder;
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 
 use super::event_series::Sample;
 use super::series_labels::SeriesLabels;
+use crate::catalogue::{About, Catalogue};
+use crate::error_code::ErrorCode;
 
 /// The families of events by code, as one viewer is shown them; none of a family without a series.
 pub(super) fn event_families(samples: &[Sample<'_>], account_label: bool) -> Vec<MetricFamily> {
@@ -52,6 +56,28 @@ pub(super) fn event_families(samples: &[Sample<'_>], account_label: bool) -> Vec
     [totals, late, times].into_iter().filter(|family| !family.get_metric().is_empty()).collect()
 }
 
+/// What is known of the codes that have series, so that a dashboard can have a name beside a number: one series for each `error_code`
+/// there is, also for those that stand for no code, so that a join loses nothing. None without a series.
+pub(super) fn code_info(samples: &[Sample<'_>], catalogue: &Catalogue) -> Option<MetricFamily> {
+    let codes: BTreeSet<&str> = samples.iter().map(|sample| sample.labels.error_code.as_str()).collect();
+    let info = |code: &str| {
+        let About { title, product, docs_url } = catalogue.about(ErrorCode::from_label(code));
+        let mut gauge = Gauge::default();
+        gauge.set_value(1.0);
+        let mut metric = Metric::from_label(vec![
+            pair("docs_url", docs_url.as_deref().unwrap_or_default()),
+            pair("error_code", code),
+            pair("product", product.unwrap_or_default()),
+            pair("title", title.unwrap_or_default()),
+        ]);
+        metric.set_gauge(gauge);
+        metric
+    };
+    let series: Vec<_> = codes.into_iter().map(info).collect();
+    let help = "What is known of each error code that has been seen, empty where nothing is; always 1.";
+    (!series.is_empty()).then(|| family("twilio_debugger_error_code_info", help, MetricType::GAUGE, series))
+}
+
 fn family(name: &str, help: &str, field_type: MetricType, metrics: Vec<Metric>) -> MetricFamily {
     let mut family = MetricFamily::default();
     family.set_name(name.to_owned());
@@ -62,15 +88,16 @@ fn family(name: &str, help: &str, field_type: MetricType, metrics: Vec<Metric>) 
 }
 
 fn label_pairs(labels: &SeriesLabels, account_label: bool) -> Vec<LabelPair> {
-    let pair = |name: &str, value: &str| {
-        let mut pair = LabelPair::default();
-        pair.set_name(name.to_owned());
-        pair.set_value(value.to_owned());
-        pair
-    };
     let account = account_label.then(|| pair("account_sid", &labels.account_sid));
     let rest = [pair("error_code", &labels.error_code), pair("level", labels.level.as_str())];
     account.into_iter().chain(rest).collect()
+}
+
+fn pair(name: &str, value: &str) -> LabelPair {
+    let mut pair = LabelPair::default();
+    pair.set_name(name.to_owned());
+    pair.set_value(value.to_owned());
+    pair
 }
 
 /// Encodes families in the order of their names.
@@ -83,4 +110,39 @@ pub(super) fn text(families: impl Iterator<Item = MetricFamily>) -> String {
         family.mut_metric().sort_by_cached_key(values);
     }
     TextEncoder::new().encode_to_string(&families).expect("names, labels and types are fixed at compile time")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Sample, code_info, text};
+    use crate::catalogue::Catalogue;
+    use crate::level::Level;
+    use crate::metrics::SeriesLabels;
+
+    /// A dashboard multiplies with this family: what has no partner there would vanish from it.
+    #[test]
+    fn every_code_with_a_series_has_one_partner() {
+        let list = r#"[{"code": 13224, "message": "say \"hello\"", "product": "Programmable Voice"}]"#;
+        let catalogue = Catalogue::parse(list).expect("a list");
+        let labels = |level, code: &str| SeriesLabels { level, error_code: code.into(), account_sid: String::new() };
+        let series: Vec<_> = ["13224", "30007", "90001", "none", "invalid", "overflow"]
+            .iter()
+            .flat_map(|code| [labels(Level::Error, code), labels(Level::Warning, code)])
+            .collect();
+        let samples: Vec<_> =
+            series.iter().map(|labels| Sample { labels, value: 0, late: 0, last_event: None }).collect();
+        let page = text(code_info(&samples, &catalogue).into_iter());
+        for line in [
+            r#"{docs_url="https://www.twilio.com/docs/api/errors/13224",error_code="13224",product="Programmable Voice",title="say \"hello\""} 1"#,
+            r#"{docs_url="",error_code="30007",product="Messaging",title=""} 1"#,
+            r#"{docs_url="",error_code="90001",product="",title=""} 1"#,
+            r#"{docs_url="",error_code="none",product="",title=""} 1"#,
+            r#"{docs_url="",error_code="invalid",product="",title=""} 1"#,
+            r#"{docs_url="",error_code="overflow",product="",title=""} 1"#,
+        ] {
+            assert!(page.contains(line), "{line} in:\n{page}");
+        }
+        assert_eq!(page.lines().filter(|line| !line.starts_with('#')).count(), 6, "{page}");
+        assert!(code_info(&[], &catalogue).is_none());
+    }
 }

@@ -20,6 +20,7 @@ use self::backoff::Backoff;
 use self::batch::{Batch, split_by_bytes};
 use super::answer::{SendError, Verdict};
 use super::client::Client;
+use crate::catalogue::InForce;
 use crate::metrics::OtlpFailure;
 use crate::store::{PartialDelivery, Settlement, StoreGone, StoredEvent};
 
@@ -71,6 +72,7 @@ impl From<StoreGone> for Stopped {
 /// One destination, and who is told of its answers.
 pub(super) struct Exporter<'a, S> {
     client: &'a Client,
+    catalogue: InForce,
     pub(super) settle: S,
     patience: Patience,
     stop: CancellationToken,
@@ -78,8 +80,14 @@ pub(super) struct Exporter<'a, S> {
 }
 
 impl<'a, S: Settle> Exporter<'a, S> {
-    pub(super) fn new(client: &'a Client, settle: S, patience: Patience, stop: CancellationToken) -> Self {
-        Self { client, settle, patience, stop, held: false }
+    pub(super) fn new(
+        client: &'a Client,
+        catalogue: InForce,
+        settle: S,
+        patience: Patience,
+        stop: CancellationToken,
+    ) -> Self {
+        Self { client, catalogue, settle, patience, stop, held: false }
     }
 
     /// Asks the destination how it is until it answers, so that it is known to be up before the first event.
@@ -99,7 +107,7 @@ impl<'a, S: Settle> Exporter<'a, S> {
 
     /// Exports `events`, in order, to the last one.
     pub(super) async fn export(&mut self, events: Vec<StoredEvent>) -> Result<(), Stopped> {
-        let mut batches = split_by_bytes(events, self.client.batch_bytes_max);
+        let mut batches = split_by_bytes(events, &self.catalogue.borrow(), self.client.batch_bytes_max);
         batches.reverse();
         while let Some(mut batch) = batches.pop() {
             let mut verdict = self.send_until_judged(|| batch.records()).await?;

@@ -12,6 +12,7 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, Key
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
+use crate::catalogue::{About, Catalogue};
 use crate::error_code::ErrorCode;
 use crate::event::DebuggerEvent;
 use crate::level::Level;
@@ -58,10 +59,14 @@ impl Envelope {
     }
 }
 
-/// Maps an event.
-pub(super) fn log_record(event: &DebuggerEvent) -> LogRecord {
+/// Maps an event. `catalogue` adds what it knows of the code, and takes the place of nothing that the event says itself.
+pub(super) fn log_record(event: &DebuggerEvent, catalogue: &Catalogue) -> LogRecord {
     let (severity_number, severity_text) = severity(event.level);
-    let body = event.message.clone().unwrap_or_else(|| event.error_code.to_string());
+    let about = catalogue.about(event.error_code);
+    let body = event.message.clone().unwrap_or_else(|| match about.title {
+        Some(title) => format!("{} {title}", event.error_code),
+        None => event.error_code.to_string(),
+    });
     let mut record = LogRecord {
         time_unix_nano: nanoseconds(event.occurred_at),
         observed_time_unix_nano: nanoseconds(event.received_at),
@@ -69,7 +74,7 @@ pub(super) fn log_record(event: &DebuggerEvent) -> LogRecord {
         severity_text: severity_text.to_owned(),
         event_name: EVENT_NAME.to_owned(),
         body: Some(text_value(body)),
-        attributes: attributes(event),
+        attributes: attributes(event, about),
         ..LogRecord::default()
     };
     if let Some(trace) = event.trace {
@@ -101,7 +106,7 @@ pub(super) fn shrink(record: &mut LogRecord) -> bool {
     true
 }
 
-fn attributes(event: &DebuggerEvent) -> Vec<KeyValue> {
+fn attributes(event: &DebuggerEvent, about: About<'_>) -> Vec<KeyValue> {
     let exchange = event.exchange.as_ref();
     let resource_type = event.resource_sid.as_deref().and_then(resource_type);
     let code = Some(event.error_code).filter(|code| *code != ErrorCode::Absent);
@@ -115,6 +120,8 @@ fn attributes(event: &DebuggerEvent) -> Vec<KeyValue> {
         ("twilio.resource_sid", event.resource_sid.clone()),
         ("twilio.resource_type", resource_type.map(str::to_owned)),
         ("twilio.service_sid", event.service_sid.clone()),
+        ("twilio.product", event.product.as_deref().or(about.product).map(str::to_owned)),
+        ("twilio.docs_url", about.docs_url),
         ("http.request.method", exchange.and_then(|exchange| exchange.method.clone())),
         ("url.full", exchange.and_then(|exchange| exchange.url.clone())),
     ];
@@ -175,6 +182,7 @@ mod tests {
     use serde_json::json;
 
     use super::{PAYLOAD_BYTES_MAX, log_record, shrink};
+    use crate::catalogue::Catalogue;
     use crate::event::DebuggerEvent;
 
     fn event(changes: &serde_json::Value) -> DebuggerEvent {
@@ -185,6 +193,10 @@ mod tests {
         let object = document.as_object_mut().expect("an object");
         object.extend(changes.as_object().expect("an object").clone());
         serde_json::from_value(document).expect("an event")
+    }
+
+    fn record_of(event: &DebuggerEvent) -> LogRecord {
+        log_record(event, &Catalogue::default())
     }
 
     fn attribute<'a>(record: &'a LogRecord, key: &str) -> Option<&'a Value> {
@@ -198,7 +210,7 @@ mod tests {
 
     #[test]
     fn every_known_field_is_mapped() {
-        let record = log_record(&event(&json!({
+        let record = record_of(&event(&json!({
             "message": "Bad Gateway", "parent_account_sid": "AC2", "resource_sid": "SM1", "service_sid": "MG1",
             "exchange": {"method": "POST", "url": "https://h/p", "status": 502},
             "trace": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
@@ -222,6 +234,7 @@ mod tests {
             ("twilio.resource_sid", "SM1"),
             ("twilio.resource_type", "message"),
             ("twilio.service_sid", "MG1"),
+            ("twilio.product", "Webhooks"),
             ("http.request.method", "POST"),
             ("url.full", "https://h/p"),
         ] {
@@ -231,8 +244,26 @@ mod tests {
     }
 
     #[test]
+    fn a_catalogue_names_the_code_and_takes_nothing_from_the_event() {
+        let list =
+            r#"[{"code": 11200, "message": "HTTP retrieval failure", "product": "Platform", "log_level": "WARNING"}]"#;
+        let catalogue = Catalogue::parse(list).expect("a list");
+        let body = |record: &LogRecord| record.body.as_ref().and_then(|body| body.value.clone());
+        let bare = log_record(&event(&json!({})), &catalogue);
+        assert_eq!(body(&bare), Some(Value::StringValue("11200 HTTP retrieval failure".into())));
+        assert!(is_text(&bare, "twilio.docs_url", "https://www.twilio.com/docs/api/errors/11200"));
+        assert!(is_text(&bare, "twilio.product", "Platform") && is_text(&bare, "twilio.level", "error"));
+        let own = log_record(&event(&json!({"message": "Bad Gateway", "product": "Event Streams"})), &catalogue);
+        assert_eq!(body(&own), Some(Value::StringValue("Bad Gateway".into())));
+        assert!(is_text(&own, "twilio.product", "Event Streams"));
+        let unlisted = log_record(&event(&json!({"error_code": "90001"})), &catalogue);
+        assert_eq!(body(&unlisted), Some(Value::StringValue("90001".into())));
+        assert_eq!((attribute(&unlisted, "twilio.product"), attribute(&unlisted, "twilio.docs_url")), (None, None));
+    }
+
+    #[test]
     fn what_is_unknown_is_absent() {
-        let record = log_record(&event(&json!({"error_code": "none", "level": "other"})));
+        let record = record_of(&event(&json!({"error_code": "none", "level": "other"})));
         let keys: Vec<_> = record.attributes.iter().map(|attribute| attribute.key.as_str()).collect();
         assert_eq!(keys, ["log.record.uid", "twilio.level", "twilio.source", "twilio.account_sid"]);
         assert_eq!((record.severity_number, record.severity_text.as_str()), (0, ""));
@@ -242,10 +273,10 @@ mod tests {
     #[test]
     fn a_long_payload_is_cut_and_flagged() {
         let at_limit = "é".repeat(PAYLOAD_BYTES_MAX / 2 - 1);
-        let record = log_record(&event(&json!({ "payload": at_limit })));
+        let record = record_of(&event(&json!({ "payload": at_limit })));
         assert!(is_text(&record, "twilio.payload", &format!("\"{at_limit}\"")));
         assert_eq!(attribute(&record, "twilio.payload.truncated"), None);
-        let record = log_record(&event(&json!({ "payload": "é".repeat(PAYLOAD_BYTES_MAX) })));
+        let record = record_of(&event(&json!({ "payload": "é".repeat(PAYLOAD_BYTES_MAX) })));
         let Some(Value::StringValue(kept)) = attribute(&record, "twilio.payload") else { panic!("a text") };
         assert_eq!(kept.len(), PAYLOAD_BYTES_MAX - 1, "cut between characters");
         assert_eq!(attribute(&record, "twilio.payload.truncated"), Some(&Value::BoolValue(true)));
@@ -253,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_record_can_be_made_to_fit() {
-        let mut record = log_record(&event(&json!({ "payload": "x".repeat(2000) })));
+        let mut record = log_record(&event(&json!({ "payload": "x".repeat(2000) })), &Catalogue::default());
         let mut steps = 0;
         while shrink(&mut record) {
             steps += 1;

@@ -1,9 +1,12 @@
 //! Exports chosen events once more, for a collector that has lost them.
 
+use std::sync::Arc;
+
 use tokio_util::sync::CancellationToken;
 
 use super::client::Client;
 use super::export::{Exporter, Patience, Settle};
+use crate::catalogue::Catalogue;
 use crate::metrics::OtlpFailure;
 use crate::store::{Settlement, StoreGone, StoredEvent};
 
@@ -20,10 +23,10 @@ pub struct Replayed {
 }
 
 impl<'a> Replay<'a> {
-    /// Prepares for `client`'s collector; sends nothing yet.
+    /// Prepares for `client`'s collector; sends nothing yet. Codes have the names that `catalogue` gives them.
     #[must_use]
-    pub fn new(client: &'a Client, stop: CancellationToken) -> Self {
-        Self(Exporter::new(client, Replayed::default(), Patience::default(), stop))
+    pub fn new(client: &'a Client, catalogue: Arc<Catalogue>, stop: CancellationToken) -> Self {
+        Self(Exporter::new(client, catalogue.in_force(), Replayed::default(), Patience::default(), stop))
     }
 
     /// Exports `events`, in order, and waits for the collector as long as that takes; ends early once `stop` is cancelled. What was

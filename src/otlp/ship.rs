@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::Client;
 use super::export::{Exporter, Patience, Settle, Stopped};
+use crate::catalogue::InForce;
 use crate::metrics::{Metrics, OtlpFailure};
 use crate::store::{Backlog, Settlement, StoreGone};
 
@@ -15,10 +16,17 @@ const STORE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Ships everything the store has and will have, until `stop` is cancelled.
 ///
-/// A store that cannot be read is tried again: while it cannot, `otlp_up` is 0 and nothing is lost.
-pub async fn ship(backlog: Backlog, client: Client, metrics: Arc<Metrics>, stop: CancellationToken) {
+/// Codes have the names of the catalogue in force. A store that cannot be read is tried again: while it cannot, `otlp_up` is 0 and nothing is lost.
+pub async fn ship(
+    backlog: Backlog,
+    client: Client,
+    catalogue: InForce,
+    metrics: Arc<Metrics>,
+    stop: CancellationToken,
+) {
     let records_max = client.batch_records_max;
-    let mut exporter = Exporter::new(&client, Counted { backlog, metrics }, Patience::default(), stop.clone());
+    let mut exporter =
+        Exporter::new(&client, catalogue, Counted { backlog, metrics }, Patience::default(), stop.clone());
     let mut answered = false;
     loop {
         let events = tokio::select! {

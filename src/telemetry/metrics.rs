@@ -56,7 +56,8 @@ async fn render(telemetry: &Arc<Telemetry>, viewer: Viewer) -> String {
     }
     // A store that cannot write must not blind whoever watches it; only series that nobody has seen yet stay at 0.
     let counters = kept.unwrap_or_else(|| Arc::new(metrics.durable_counters().1));
-    let rendered = tokio::task::spawn_blocking(move || metrics.render(viewer, &counters));
+    let catalogue = telemetry.catalogue.borrow().clone();
+    let rendered = tokio::task::spawn_blocking(move || metrics.render(viewer, &counters, &catalogue));
     rendered.await.unwrap_or_default()
 }
 

@@ -117,6 +117,8 @@ async fn the_counts_are_right(world: &World, range: Range) {
     let codes = world.run(&query("twilio-debugger-overview / What fails / A"), range, &all).await;
     let expected = map([("11200", 6.0), ("30007", 2.0), ("32009", 1.0), ("none", 1.0)]);
     assert_eq!(by("error_code", &codes), expected);
+    assert_eq!(by("title", &codes)["HTTP retrieval failure"], 6.0, "where it is known: {codes:?}");
+    assert_eq!(by("product", &codes).into_keys().collect::<Vec<_>>(), ["", "Messaging", "SIP", "Webhooks"]);
     let levels = world.run(&query("twilio-debugger-code / Events / A"), range, &one_code).await;
     assert_eq!(by("level", &levels), map([("error", 6.0)]));
     let share = world.run(&query("twilio-debugger-code / Share of all events / A"), range, &one_code).await;

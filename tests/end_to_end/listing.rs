@@ -124,3 +124,42 @@ async fn a_replay_takes_the_same_filters() {
     let (code, _, err) = run(&exporter, &["replay", "--since", "1h", "--level", "loud"]).await;
     assert_eq!(code, Some(2), "{err}");
 }
+
+const LIST: &str = r#"[{"code": 11200, "message": "HTTP retrieval failure", "product": "Platform"}]"#;
+
+/// A number is no language: whoever looks should read what it stands for, on the page, in the log record and in the list.
+#[tokio::test]
+async fn a_catalogue_names_codes_wherever_they_are_shown() {
+    let collector = Scripted::start(Protocol::Http, |_| Reply::Ok);
+    let otlp = format!("otlp: {{endpoint: \"{}\", protocol: http/protobuf}}", collector.endpoint());
+    let exporter = Exporter::with(&otlp).yaml("error_catalogue: DIR/codes.json").file("codes.json", LIST).start().await;
+    let silent = Event::new(1, "11200").with("Payload", r#"{"error_code": "11200"}"#);
+    post(&exporter, [silent, Event::new(2, "30007")]).await;
+    let info = "twilio_debugger_error_code_info";
+    let page = "https://www.twilio.com/docs/api/errors/11200";
+    let named =
+        format!(r#"{info}{{docs_url="{page}",error_code="11200",product="Platform",title="HTTP retrieval failure"}}"#);
+    exporter.metric_is(&named, 1.0).await;
+    exporter.metric_is(&format!(r#"{info}{{docs_url="",error_code="30007",product="Messaging",title=""}}"#), 1.0).await;
+    let (code, out, err) = run(&exporter, &["check"]).await;
+    assert_eq!(
+        (code, out.as_str()),
+        (Some(0), "error_catalogue: 1 codes are known\nconfiguration is valid\n"),
+        "{err}"
+    );
+    let (_, out, _) = run(&exporter, &["events", "--product", "platform"]).await;
+    assert!(out.lines().count() == 2 && out.ends_with("  HTTP retrieval failure\n"), "{out}");
+
+    // A list that is broken later keeps nothing else from being taken.
+    std::fs::write(exporter.folder().join("codes.json"), "[{}]").expect("writable");
+    let reload = exporter.client.post(format!("http://{}/-/reload", exporter.telemetry)).send().await;
+    assert_eq!(reload.expect("an answer").status(), 200);
+    exporter.metric_is(&named, 1.0).await;
+    assert!(exporter.process.output().contains("codes.json entry 1: missing field `code`"));
+    let (code, _, err) = run(&exporter, &["check"]).await;
+    assert_eq!(code, Some(2), "a start would fail: {err}");
+    std::fs::write(exporter.folder().join("codes.json"), LIST.replace("failure", "fault")).expect("writable");
+    let reload = exporter.client.post(format!("http://{}/-/reload", exporter.telemetry)).send().await;
+    assert_eq!(reload.expect("an answer").status(), 200);
+    exporter.metric_is(&named.replace("failure", "fault"), 1.0).await;
+}

@@ -38,6 +38,7 @@ impl Mounted {
                 "tls.crt" | "ca.crt" => identity.cert.pem(),
                 "htpasswd" => "user:$2y$10$abcdefghijklmnopqrstuuxQYyTfr2wAqPGzUKV2Fbc1gyVQAMKYG".to_owned(),
                 "web-config.yml" => "{}".to_owned(),
+                "twilio-error-codes.json" => r#"[{"code": 11200, "message": "HTTP retrieval failure"}]"#.to_owned(),
                 _ => "0".repeat(32),
             };
             fs::create_dir_all(path.parent().expect("below the root")).expect("writable");

@@ -54,6 +54,7 @@ twilio.existingSecret is not set: make a Secret with the account's auth token (k
   "webhook.basic_auth_file" "webhook.basicAuth.existingSecret"
   "telemetry" "containerPorts.telemetry, listenAddress and telemetry.webConfig"
   "store.dir" "persistence.mountPath"
+  "error_catalogue" "errorCatalogue.existingConfigMap"
   "otlp.endpoint" "otlp.endpoint"
   "otlp.protocol" "otlp.protocol"
   "otlp.headers" "otlp.existingSecretHeaders"

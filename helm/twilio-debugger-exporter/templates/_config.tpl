@@ -7,6 +7,7 @@
 {{- define "twilio-debugger-exporter.webhookTlsDir" -}}/run/secrets/webhook-tls{{- end }}
 {{- define "twilio-debugger-exporter.webhookBasicAuthDir" -}}/run/secrets/webhook-basic-auth{{- end }}
 {{- define "twilio-debugger-exporter.webConfigDir" -}}/run/secrets/web-config{{- end }}
+{{- define "twilio-debugger-exporter.errorCatalogueDir" -}}/run/secrets/error-catalogue{{- end }}
 {{- define "twilio-debugger-exporter.configDir" -}}/etc/twilio-debugger-exporter{{- end }}
 
 {{- define "twilio-debugger-exporter.publicUrls" -}}
@@ -165,6 +166,11 @@ tls:
   "webhook" $webhook
   "telemetry" $telemetry
   "store" (dict "dir" .Values.persistence.mountPath) }}
+{{- with .Values.errorCatalogue }}
+{{- if .existingConfigMap }}
+{{- $_ := set $file "error_catalogue" (printf "%s/%s" (include "twilio-debugger-exporter.errorCatalogueDir" $) .key) }}
+{{- end }}
+{{- end }}
 {{- with include "twilio-debugger-exporter.otlpConfig" . | fromYaml }}{{ $_ := set $file "otlp" . }}{{ end }}
 {{- range $section, $values := .Values.config | default dict }}
 {{- if kindIs "map" $values }}

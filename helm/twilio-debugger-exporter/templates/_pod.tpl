@@ -161,7 +161,7 @@ volumeMounts:
 {{- end }}
 
 {{/*
-Volumes of secrets, each with the directory it is mounted at. Readable by every user of the container, which has one: who that is, the image
+Volumes of secrets and of other files that are mounted, each with the directory it is mounted at. Readable by every user of the container, which has one: who that is, the image
 or OpenShift says. Mounted whole and not file by file, so that a change of the Secret arrives.
 */}}
 {{- define "twilio-debugger-exporter.secretVolumes" -}}
@@ -180,6 +180,10 @@ or OpenShift says. Mounted whole and not file by file, so that a change of the S
 {{- $volume := dict "name" "otlp-ca" "configMap" (dict "name" . "defaultMode" $mode) }}
 {{- $volumes = append $volumes (dict "dir" (include "twilio-debugger-exporter.otlpCaDir" $) "volume" $volume) }}
 {{- end }}
+{{- end }}
+{{- with .Values.errorCatalogue.existingConfigMap }}
+{{- $volume := dict "name" "error-catalogue" "configMap" (dict "name" . "defaultMode" $mode) }}
+{{- $volumes = append $volumes (dict "dir" (include "twilio-debugger-exporter.errorCatalogueDir" $) "volume" $volume) }}
 {{- end }}
 {{- range $name, $secret := dict
   "webhook-tls" .Values.webhook.tls.existingSecret

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::table::Row;
-use crate::catalogue::{page_of_code, page_of_event, product_of};
+use crate::catalogue::{Catalogue, page_of_code, page_of_event};
 use crate::commands::CommandError;
 use crate::event::DebuggerEvent;
 use crate::quarantine::Quarantined;
@@ -28,7 +28,9 @@ enum Line<'a> {
         seq: u64,
         /// Where the event does not name its own.
         #[serde(skip_serializing_if = "Option::is_none")]
-        product: Option<&'static str>,
+        product: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        title: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         docs_url: Option<String>,
         console_url: String,
@@ -52,14 +54,16 @@ impl Entry {
         }
     }
 
-    fn line(&self) -> Line<'_> {
+    fn line<'a>(&'a self, catalogue: &'a Catalogue) -> Line<'a> {
         match self {
             Self::Event(stored) => {
                 let StoredEvent { seq, event } = stored.as_ref();
+                let about = catalogue.about(event.error_code);
                 Line::Event {
                     kind: "event",
                     seq: *seq,
-                    product: product_of(event.error_code).filter(|_| event.product.is_none()),
+                    product: about.product.filter(|_| event.product.is_none()),
+                    title: about.title,
                     docs_url: page_of_code(event.error_code),
                     console_url: page_of_event(&event.sid),
                     event,
@@ -69,21 +73,26 @@ impl Entry {
         }
     }
 
-    fn row(&self) -> Row {
+    fn row(&self, catalogue: &Catalogue) -> Row {
         match self {
-            Self::Event(stored) => Row::of_event(&stored.event),
+            Self::Event(stored) => Row::of_event(&stored.event, catalogue),
             Self::Quarantined(listed) => Row::of_quarantined(&listed.entry),
         }
     }
 }
 
 /// Writes one line.
-pub(super) fn write_entry(entry: &Entry, json: bool, out: &mut impl Write) -> Result<(), CommandError> {
+pub(super) fn write_entry(
+    entry: &Entry,
+    catalogue: &Catalogue,
+    json: bool,
+    out: &mut impl Write,
+) -> Result<(), CommandError> {
     if json {
-        serde_json::to_writer(&mut *out, &entry.line()).map_err(std::io::Error::from)?;
+        serde_json::to_writer(&mut *out, &entry.line(catalogue)).map_err(std::io::Error::from)?;
         writeln!(out)?;
     } else {
-        writeln!(out, "{}", entry.row())?;
+        writeln!(out, "{}", entry.row(catalogue))?;
     }
     Ok(())
 }
@@ -93,13 +102,15 @@ mod tests {
     use jiff::Timestamp;
 
     use super::{Entry, write_entry};
+    use crate::catalogue::Catalogue;
     use crate::event::Source;
     use crate::quarantine::{QuarantineReason, Quarantined};
     use crate::store::{ListedQuarantine, StoredEvent};
 
     fn json_of(entry: &Entry) -> serde_json::Value {
-        let mut out = Vec::new();
-        write_entry(entry, true, &mut out).expect("a vector");
+        let list = r#"[{"code": 11200, "message": "HTTP retrieval failure"}]"#;
+        let (catalogue, mut out) = (Catalogue::parse(list).expect("a list"), Vec::new());
+        write_entry(entry, &catalogue, true, &mut out).expect("a vector");
         assert_eq!(out.split(|byte| *byte == b'\n').count(), 2, "one line an entry");
         serde_json::from_slice(&out).expect("JSON")
     }
@@ -113,7 +124,7 @@ mod tests {
         let event = json_of(&Entry::Event(Box::new(StoredEvent { seq: 7, event: event.expect("an event") })));
         assert_eq!((&event["kind"], &event["seq"], &event["sid"]), (&"event".into(), &7.into(), &"NO1".into()));
         assert_eq!(event["payload"]["a"][0], 1);
-        assert_eq!(event["product"], "Webhooks");
+        assert_eq!((&event["product"], &event["title"]), (&"Webhooks".into(), &"HTTP retrieval failure".into()));
         assert_eq!(event["docs_url"], "https://www.twilio.com/docs/api/errors/11200");
         assert_eq!(event["console_url"], "https://www.twilio.com/console/debugger/NO1");
         let entry = Quarantined {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::entry::{Entry, write_entry};
 use super::unreadable;
-use crate::catalogue::{page_of_code, page_of_event, product_of};
+use crate::catalogue::{Catalogue, page_of_code, page_of_event};
 use crate::commands::CommandError;
 use crate::event::{DebuggerEvent, FailedExchange};
 use crate::sid::{EventSid, resource_type};
@@ -19,6 +19,7 @@ use crate::store::{Archive, ListedQuarantine, PartialDelivery, StoredEvent};
 pub(super) fn run(
     archive: &Archive,
     sid: &EventSid,
+    catalogue: &Catalogue,
     json: bool,
     out: &mut impl Write,
 ) -> Result<ExitCode, CommandError> {
@@ -33,12 +34,12 @@ pub(super) fn run(
         for entry in
             events.into_iter().map(Box::new).map(Entry::Event).chain(quarantined.into_iter().map(Entry::Quarantined))
         {
-            write_entry(&entry, true, out)?;
+            write_entry(&entry, catalogue, true, out)?;
         }
         return Ok(ExitCode::SUCCESS);
     }
     let partial = archive.partial_deliveries_of(sid).map_err(|error| unreadable(&error))?;
-    let events = events.iter().map(of_event);
+    let events = events.iter().map(|stored| of_event(stored, catalogue));
     let texts = events.chain(quarantined.iter().map(of_quarantined)).chain(partial.iter().map(of_partial_delivery));
     let texts: Vec<_> = texts.map(|text| text.0).collect();
     out.write_all(texts.join("\n").as_bytes())?;
@@ -80,7 +81,7 @@ impl Text {
     }
 }
 
-fn of_event(stored: &StoredEvent) -> Text {
+fn of_event(stored: &StoredEvent, catalogue: &Catalogue) -> Text {
     // Taken apart, so that a field added later cannot be forgotten here.
     let DebuggerEvent {
         sid,
@@ -102,9 +103,11 @@ fn of_event(stored: &StoredEvent) -> Text {
         payload,
         payload_trimmed,
     } = &stored.event;
-    let product = product.as_deref().or_else(|| product_of(*error_code));
+    let about = catalogue.about(*error_code);
+    let product = product.as_deref().or(about.product);
     let product = product.map(|product| format!(", {product}")).unwrap_or_default();
     let mut text = Text::head(format_args!("{sid}: {} {error_code}{product}", level.as_str()));
+    text.optional("title", about.title);
     text.optional("message", message.as_ref());
     let assumed = if *occurred_at_assumed { " (not said by Twilio: when it arrived)" } else { "" };
     text.field("happened", format_args!("{occurred_at}{assumed}"));
@@ -177,6 +180,7 @@ mod tests {
     use serde_json::json;
 
     use super::{of_event, of_quarantined};
+    use crate::catalogue::Catalogue;
     use crate::event::Source;
     use crate::quarantine::{QuarantineReason, Quarantined};
     use crate::store::{ListedQuarantine, StoredEvent};
@@ -185,9 +189,14 @@ mod tests {
         StoredEvent { seq: 7, event: serde_json::from_value(document).expect("an event") }
     }
 
+    fn shown(stored: &StoredEvent) -> super::Text {
+        let list = r#"[{"code": 11200, "message": "HTTP retrieval failure"}]"#;
+        of_event(stored, &Catalogue::parse(list).expect("a list"))
+    }
+
     #[test]
     fn everything_kept_of_an_event_is_shown() {
-        let text = of_event(&stored(json!({
+        let text = shown(&stored(json!({
             "sid": "NO1", "account_sid": "AC1", "parent_account_sid": "AC2", "level": "error", "error_code": "11200",
             "occurred_at": "2026-01-02T03:04:05.678Z", "received_at": "2026-01-02T03:05:06Z", "source": "webhook",
             "message": "Bad Gateway", "resource_sid": "SM1", "service_sid": "MG1",
@@ -197,6 +206,7 @@ mod tests {
         assert_eq!(
             text.0,
             "NO1: error 11200, Webhooks
+  title      HTTP retrieval failure
   message    Bad Gateway
   happened   2026-01-02T03:04:05.678Z
   arrived    2026-01-02T03:05:06Z, 1m later, by webhook
@@ -221,7 +231,7 @@ mod tests {
 
     #[test]
     fn what_an_event_lacks_is_left_out_or_said() {
-        let text = of_event(&stored(json!({
+        let text = shown(&stored(json!({
             "sid": "NO1", "account_sid": "AC1", "level": "other", "error_code": "none", "occurred_at_assumed": true,
             "occurred_at": "2026-01-02T03:05:06Z", "received_at": "2026-01-02T03:05:06Z", "source": "webhook",
             "payload_trimmed": true,

@@ -4,6 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
+use crate::catalogue::Catalogue;
 use crate::event::DebuggerEvent;
 use crate::quarantine::Quarantined;
 
@@ -25,15 +26,16 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// An event, by the time of its happening.
-    pub(super) fn of_event(event: &DebuggerEvent) -> Self {
+    /// An event, by the time of its happening; what the catalogue calls it where it says nothing itself.
+    pub(super) fn of_event(event: &DebuggerEvent, catalogue: &Catalogue) -> Self {
+        let title = || catalogue.about(event.error_code).title.map(str::to_owned);
         Self {
             time: event.occurred_at,
             level: event.level.as_str(),
             code: event.error_code.to_string(),
             sid: event.sid.as_str().to_owned(),
             account: event.account_sid.as_str().to_owned(),
-            message: event.message.clone().unwrap_or_default(),
+            message: event.message.clone().or_else(title).unwrap_or_default(),
         }
     }
 

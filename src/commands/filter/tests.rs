@@ -3,8 +3,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::FilterArgs;
-use crate::event::DebuggerEvent;
-use crate::event::Source;
+use crate::catalogue::Catalogue;
+use crate::event::{DebuggerEvent, Source};
 use crate::quarantine::{QuarantineReason, Quarantined};
 
 const NOW: &str = "2026-01-02T12:00:00Z";
@@ -26,7 +26,7 @@ fn event(changes: &Value) -> DebuggerEvent {
 
 fn takes(arguments: &[&str], event: &DebuggerEvent) -> bool {
     let args = typed(arguments).expect("arguments");
-    args.at(time(NOW)).expect("a time to look at").takes(event)
+    args.at(time(NOW), &Catalogue::default()).expect("a time to look at").takes(event)
 }
 
 fn time(text: &str) -> Timestamp {
@@ -87,7 +87,6 @@ fn a_bad_value_is_named() {
         ("--account", "CA1"),
         ("--resource", "ca1"),
         ("--resource", "calls"),
-        ("--product", "Voise"),
         ("--source", "pigeon"),
         ("--since", "yesterday"),
         ("--until", "tomorrow"),
@@ -102,15 +101,33 @@ fn a_bad_value_is_named() {
 #[test]
 fn a_time_that_ends_before_it_begins_is_refused() {
     for (since, until) in [("1h", "2h"), ("1h", "1h")] {
-        typed(&["--since", since, "--until", until]).expect("arguments").at(time(NOW)).expect_err(since);
+        typed(&["--since", since, "--until", until])
+            .expect("arguments")
+            .at(time(NOW), &Catalogue::default())
+            .expect_err(since);
     }
+}
+
+/// Without a list its names are unknown, with it they are found beside ours.
+#[test]
+fn a_product_is_one_of_the_catalogues() {
+    let list = r#"[{"code": 13224, "message": "a", "product": "Programmable Voice"}]"#;
+    let (catalogue, one) = (Catalogue::parse(list).expect("a list"), event(&json!({})));
+    let args = typed(&["--product", "Messaging,programmable voice"]).expect("arguments");
+    assert!(args.at(time(NOW), &catalogue).expect("known").takes(&one));
+    let fault = args.at(time(NOW), &Catalogue::default()).expect_err("unknown").to_string();
+    assert!(fault.starts_with("--product 'programmable voice' is none of ") && fault.contains("Voice"), "{fault}");
 }
 
 #[test]
 fn an_entry_is_taken_by_the_event_it_holds() {
     let refused = entry(serde_json::to_value(event(&json!({"payload": {"a": 1}}))).expect("JSON"));
     let taken = |arguments: &[&str]| {
-        typed(arguments).expect("arguments").at(time(NOW)).expect("a time to look at").takes_entry(&refused)
+        typed(arguments)
+            .expect("arguments")
+            .at(time(NOW), &Catalogue::default())
+            .expect("a time to look at")
+            .takes_entry(&refused)
     };
     assert!(taken(&["--level", "error", "--resource", "call"]) && !taken(&["--level", "warning"]));
 }
@@ -119,7 +136,11 @@ fn an_entry_is_taken_by_the_event_it_holds() {
 fn an_entry_that_is_no_event_has_a_time_and_a_source() {
     let strange = entry(json!([["Sid", "NO1"], ["Level", "ERROR"]]));
     let taken = |arguments: &[&str]| {
-        typed(arguments).expect("arguments").at(time(NOW)).expect("a time to look at").takes_entry(&strange)
+        typed(arguments)
+            .expect("arguments")
+            .at(time(NOW), &Catalogue::default())
+            .expect("a time to look at")
+            .takes_entry(&strange)
     };
     assert!(taken(&[]) && taken(&["--source", "webhook", "--since", "10h"]));
     assert!(!taken(&["--level", "error"]) && !taken(&["--product", "Voice"]) && !taken(&["--since", "1h"]));
@@ -128,6 +149,12 @@ fn an_entry_that_is_no_event_has_a_time_and_a_source() {
 #[test]
 fn what_arrived_long_before_cannot_be_meant() {
     let args = typed(&["--since", "2h"]).expect("arguments");
-    assert_eq!(args.at(time(NOW)).expect("a time").arrived_since(), time("2026-01-02T09:00:00Z"));
-    assert_eq!(typed(&[]).expect("none").at(time(NOW)).expect("any time").arrived_since(), Timestamp::MIN);
+    assert_eq!(
+        args.at(time(NOW), &Catalogue::default()).expect("a time").arrived_since(),
+        time("2026-01-02T09:00:00Z")
+    );
+    assert_eq!(
+        typed(&[]).expect("none").at(time(NOW), &Catalogue::default()).expect("any time").arrived_since(),
+        Timestamp::MIN
+    );
 }

@@ -4,6 +4,7 @@ use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use prost::Message as _;
 
 use super::super::record::{log_record, shrink};
+use crate::catalogue::Catalogue;
 use crate::store::StoredEvent;
 
 /// Events and their records, in order; never empty.
@@ -11,11 +12,11 @@ use crate::store::StoredEvent;
 pub(super) struct Batch(Vec<(StoredEvent, LogRecord)>);
 
 /// Splits events into batches whose records stay below `bytes_max`; an event above it is alone.
-pub(super) fn split_by_bytes(events: Vec<StoredEvent>, bytes_max: usize) -> Vec<Batch> {
+pub(super) fn split_by_bytes(events: Vec<StoredEvent>, catalogue: &Catalogue, bytes_max: usize) -> Vec<Batch> {
     let mut batches: Vec<Batch> = Vec::new();
     let mut bytes = 0;
     for stored in events {
-        let record = log_record(&stored.event);
+        let record = log_record(&stored.event, catalogue);
         let record_bytes = record.encoded_len();
         bytes += record_bytes;
         match batches.last_mut() {

@@ -3,12 +3,14 @@
 mod answers;
 mod refusals;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::{Exporter, Patience, Settle, Stopped};
+use crate::catalogue::Catalogue;
 use crate::metrics::OtlpFailure;
 use crate::otlp::{self, Client, Settings};
 use crate::store::{Settlement, StoreGone, StoredEvent};
@@ -93,7 +95,8 @@ async fn export_until(
     // Another test may have done so already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = Client::new(settings).expect("a client");
-    let mut exporter = Exporter::new(&client, Ledger::default(), patience, stop);
+    let mut exporter =
+        Exporter::new(&client, Arc::<Catalogue>::default().in_force(), Ledger::default(), patience, stop);
     for batch in events.chunks(client.batch_records_max) {
         exporter.export(batch.to_vec()).await?;
     }

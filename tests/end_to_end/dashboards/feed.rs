@@ -100,6 +100,8 @@ impl World {
         let mut exporter = Setup::default()
             .accounts(&[(ACCOUNT, &[TOKEN]), (SUBACCOUNT, &[SUBACCOUNT_TOKEN])])
             .yaml(&format!("metrics: {{account_label: {account_label}}}"))
+            .yaml("error_catalogue: DIR/codes.json")
+            .file("codes.json", r#"[{"code": 11200, "message": "HTTP retrieval failure"}]"#)
             .yaml(&format!("otlp: {{endpoint: '{}', protocol: http/protobuf}}", logs.endpoint()))
             .start()
             .await;

@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use prost::Message as _;
@@ -11,6 +12,7 @@ use tonic::Code;
 use super::super::super::Client;
 use super::super::{Exporter, Patience, Stopped};
 use super::{Ledger, SHORT, events, export, export_until, settings, sid};
+use crate::catalogue::Catalogue;
 use test_support::scripted::{Protocol, Received, Reply, Scripted};
 
 /// Answers `reply` to the first `times` requests and takes the others.
@@ -205,7 +207,13 @@ async fn a_destination_that_comes_later_is_noticed_without_an_event() {
         for protocol in Protocol::BOTH {
             let collector = Scripted::start(protocol, at_first(2, reply.clone()));
             let client = Client::new(&settings(protocol, &collector)).expect("a client");
-            let exporter = Exporter::new(&client, Ledger::default(), SHORT, CancellationToken::new());
+            let exporter = Exporter::new(
+                &client,
+                Arc::<Catalogue>::default().in_force(),
+                Ledger::default(),
+                SHORT,
+                CancellationToken::new(),
+            );
             exporter.probe_until_answered().await;
             let requests = collector.received();
             assert_eq!(requests.len(), 3, "{reply:?} over {protocol:?}: two refusals, one success");
