@@ -3,6 +3,9 @@
 //! One builder, so that two things hold for all of them. No redirect is followed: a redirected POST arrives as a GET, and
 //! whatever answers that says yes to nothing. And nothing is waited for without an end.
 
+mod backoff;
+mod retry_after;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +14,9 @@ use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Identity};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
+
+pub use self::backoff::Backoff;
+pub use self::retry_after::retry_after;
 
 /// How long a command waits for an answer: as long as Twilio waits for a webhook's, so that what `send` calls unanswered is
 /// what Twilio would. Log export has a time-out of its own, `otlp.timeout`.

@@ -15,6 +15,7 @@ use prost::Message as _;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
+use crate::http_client;
 use crate::metrics::OtlpFailure;
 
 /// The longest a collector may ask us to wait.
@@ -141,7 +142,7 @@ pub(super) fn of_http(
     body: &[u8],
     now: Timestamp,
 ) -> Result<Verdict, SendError> {
-    let after = retry_after.and_then(|text| wait_of(text, now));
+    let after = retry_after.and_then(|text| http_client::retry_after(text, now, RETRY_AFTER_MAX));
     let said = String::from_utf8_lossy(&body[..body.len().min(DETAIL_BYTES_MAX)]);
     let printable: String = said.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let detail = cut(format!("HTTP {status}: {}", printable.trim()));
@@ -170,20 +171,6 @@ pub(super) fn of_response(response: ExportLogsServiceResponse) -> Verdict {
         Ok(rejected) if rejected > 0 => Verdict::Partial { rejected, message },
         _ => Verdict::Delivered { warning: Some(message).filter(|message| !message.is_empty()) },
     }
-}
-
-/// `Retry-After`: seconds, or a date.
-fn wait_of(text: &str, now: Timestamp) -> Option<Duration> {
-    let text = text.trim();
-    let wait = match text.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) if text.bytes().all(|byte| byte.is_ascii_digit()) && !text.is_empty() => RETRY_AFTER_MAX,
-        Err(_) => {
-            let date = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
-            Duration::try_from(date.duration_since(now)).unwrap_or_default()
-        }
-    };
-    Some(wait.min(RETRY_AFTER_MAX))
 }
 
 /// The words of a text that have no digits in them.

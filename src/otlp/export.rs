@@ -7,7 +7,6 @@
 //! quarantine, one record at a time. `ship` and `replay` differ in where the events come from and in who is told what became of
 //! them, which is what [`Settle`] is for.
 
-mod backoff;
 mod batch;
 
 use std::time::Duration;
@@ -16,11 +15,11 @@ use jiff::Timestamp;
 use opentelemetry_proto::tonic::logs::v1::LogRecord;
 use tokio_util::sync::CancellationToken;
 
-use self::backoff::Backoff;
 use self::batch::{Batch, split_by_bytes};
 use super::answer::{SendError, Verdict};
 use super::client::Client;
 use crate::catalogue::InForce;
+use crate::http_client::Backoff;
 use crate::metrics::OtlpFailure;
 use crate::store::{PartialDelivery, Settlement, StoreGone, StoredEvent};
 

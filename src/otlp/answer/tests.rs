@@ -8,7 +8,7 @@ use prost::Message as _;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use super::{SendError, Verdict, of_http, of_status, wait_of};
+use super::{SendError, Verdict, of_http, of_status};
 
 /// The row that an answer falls into.
 fn row(answer: &Result<Verdict, SendError>) -> &'static str {
@@ -70,25 +70,6 @@ fn exhausted_with_a_delay_means_later() {
     let status = Status::with_error_details(Code::ResourceExhausted, "slow down", details);
     let Err(SendError::Later { after, .. }) = of_status(&status) else { panic!("later") };
     assert_eq!(after, Some(Duration::from_secs(60)), "absurd delays are capped");
-}
-
-#[test]
-fn retry_after_is_read_as_seconds_and_as_a_date() {
-    let now: Timestamp = "2026-11-21T10:00:00Z".parse().expect("RFC 3339");
-    for (text, seconds) in [
-        ("7", Some(7)),
-        (" 0 ", Some(0)),
-        ("86400", Some(60)),
-        ("99999999999999999999999", Some(60)),
-        ("Sat, 21 Nov 2026 10:00:30 GMT", Some(30)),
-        ("Sat, 21 Nov 2026 09:00:00 GMT", Some(0)),
-        ("Sat, 21 Nov 2076 10:00:30 GMT", Some(60)),
-        ("-1", None),
-        ("soon", None),
-        ("", None),
-    ] {
-        assert_eq!(wait_of(text, now), seconds.map(Duration::from_secs), "{text:?}");
-    }
 }
 
 #[test]

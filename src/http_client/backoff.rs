@@ -3,26 +3,29 @@
 use std::time::Duration;
 
 /// Exponential back-off with full jitter: each wait is drawn from zero to twice the last bound, so that many clients of one
-/// collector do not come back together.
+/// server do not come back together.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub struct Backoff {
     bound: Duration,
     max: Duration,
     tries: u32,
 }
 
 impl Backoff {
-    pub(super) fn new(min: Duration, max: Duration) -> Self {
+    /// Waits of up to `min` at first, and of up to `max` in the end.
+    #[must_use]
+    pub fn new(min: Duration, max: Duration) -> Self {
         Self { bound: min, max, tries: 0 }
     }
 
     /// Whether nothing has failed yet.
-    pub(super) fn is_first(&self) -> bool {
+    #[must_use]
+    pub fn is_first(&self) -> bool {
         self.tries == 0
     }
 
-    /// The next wait; what the collector asks for, if it does, and up to a tenth more.
-    pub(super) fn next(&mut self, asked: Option<Duration>) -> Duration {
+    /// The next wait; what the server asks for, if it does, and up to a tenth more.
+    pub fn next(&mut self, asked: Option<Duration>) -> Duration {
         self.tries += 1;
         if let Some(asked) = asked {
             return asked + asked.mul_f64(fastrand::f64() / 10.0);
@@ -53,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_collector_asks_for_is_never_cut_short() {
+    fn what_the_server_asks_for_is_never_cut_short() {
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_mins(1));
         for _ in 0..100 {
             let wait = backoff.next(Some(Duration::from_secs(7)));
