@@ -13,6 +13,19 @@ pub struct Account {
     pub sid: AccountSid,
     /// At least one token, none of them empty, in the order of the configuration.
     pub auth_tokens: Vec<SecretString>,
+    /// What Twilio's API is asked with in the place of a token.
+    pub api_key: Option<ApiKey>,
+}
+
+/// An API key of an account.
+///
+/// Source: <https://www.twilio.com/docs/iam/api-keys>
+#[derive(Debug, Clone)]
+pub struct ApiKey {
+    /// Its id, `SK` and 32 hexadecimal digits.
+    pub sid: String,
+    /// Its secret.
+    pub secret: SecretString,
 }
 
 /// Which token: the account it belongs to and its place in the configuration, never the token.

@@ -1,6 +1,8 @@
 //! Build, announce, run, drain: the exporter as a whole.
 
 mod announce;
+mod backfill;
+mod control;
 mod seen_lately;
 mod reload;
 mod running;
@@ -11,15 +13,18 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
+pub use self::backfill::{BackfillError, backfill};
 use self::reload::Reloader;
 use self::running::Stops;
 pub use self::running::{DRAIN_TIMEOUT, Ended, Running};
 use crate::catalogue::Catalogue;
 use crate::causes::with_causes;
 use crate::config::{Loaded, Settings, Sources, load_everything};
+use crate::input::alerts;
 use crate::input::webhook::{Reading, Receiver, Rules};
 use crate::listener::{BasicAuth, Controls, Server};
 use crate::log;
@@ -96,10 +101,12 @@ struct AllControls {
     telemetry: Arc<Controls>,
 }
 
-/// Both, bound.
+/// Everything that listens, bound.
 struct Listeners {
     webhook: Server,
     telemetry: Server,
+    /// None where the data directory takes no socket.
+    control: Option<UnixListener>,
 }
 
 impl Exporter {
@@ -153,12 +160,28 @@ impl Exporter {
         Ok(Listeners {
             webhook: bind("webhook.listen", settings.webhook.listen, &self.controls.webhook).await?,
             telemetry: bind("telemetry.listen", settings.telemetry.listen, &self.controls.telemetry).await?,
+            control: control::open(&settings.store.dir)
+                .inspect_err(|error| tracing::warn!(%error, "the command backfill cannot be answered while this runs"))
+                .ok(),
         })
     }
 
+    /// Follows alerts, and answers the command; both end first, with what comes by itself.
+    fn spawn_backfill(&self, settings: &Settings, control: Option<UnixListener>) -> watch::Sender<alerts::Rules> {
+        let (rules, in_force) = watch::channel(backfill::rules_of(settings));
+        let backfill = alerts::Backfill { store: self.store.clone(), metrics: self.metrics.clone() };
+        let stop = &self.stops.drain;
+        tokio::spawn(backfill.clone().follow(in_force.clone(), stop.clone()));
+        if let Some(control) = control {
+            tokio::spawn(control::answer(control, backfill, in_force, stop.clone()));
+        }
+        rules
+    }
+
     fn spawn(self, settings: Settings, sources: Sources, listeners: Listeners) -> Running {
-        let Self { metrics, store, receiver, page, catalogues, stops, .. } = self;
         let (webhook_address, telemetry_address) = listeners.addresses();
+        let backfill = self.spawn_backfill(&settings, listeners.control);
+        let Self { metrics, store, receiver, page, catalogues, stops, .. } = self;
         let (limits, limits_in_force) = watch::channel(settings.store.clone());
         let webhook = listeners.webhook.serve(receiver.clone(), stops.drain.clone(), DRAIN_TIMEOUT);
         let telemetry_router = telemetry::router(page.clone());
@@ -167,8 +190,17 @@ impl Exporter {
         let ship = |client| otlp::ship(self.backlog, client, names, metrics.clone(), stops.end.clone());
         let delivery = self.client.map(ship).map(tokio::spawn);
         tokio::spawn(running::maintain(store.clone(), limits_in_force, stops.end.clone()));
-        let reloader =
-            Reloader { sources, settings, receiver, metrics, page, controls: self.controls, limits, catalogues };
+        let reloader = Reloader {
+            sources,
+            settings,
+            receiver,
+            metrics,
+            page,
+            controls: self.controls,
+            limits,
+            catalogues,
+            backfill,
+        };
         tokio::spawn(reloader.run(self.reload_requests, stops.end.clone()));
         Running {
             webhook_address,

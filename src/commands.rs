@@ -3,6 +3,7 @@
 //! A command writes to the output it is given and fails with one sentence. Exit codes: 0 done, 1 failed or "no", 2 wrong
 //! usage or configuration. A reader that goes away (`events | head`) is no failure. No command prints a secret.
 
+mod backfill;
 mod check;
 mod demo;
 mod events;
@@ -43,6 +44,8 @@ pub enum Command {
     Events(events::Args),
     /// Export stored events once more
     Replay(replay::Args),
+    /// Read Twilio's alerts of a time range once, for what was not pushed
+    Backfill(backfill::Args),
     /// Print the alert rules, for Prometheus or for Grafana
     Rules(rules::Args),
 }
@@ -64,6 +67,7 @@ impl Command {
             Self::Demo(demo) => demo.flags.values(),
             Self::Events(events) => events.flags.values(),
             Self::Replay(replay) => replay.flags.values(),
+            Self::Backfill(backfill) => backfill.flags.values(),
         }
     }
 
@@ -109,6 +113,7 @@ pub fn run(command: Command, sources: Sources) -> ExitCode {
         Command::Send(send) => send::run(&send, &sources, &mut io::stdout().lock()),
         Command::Events(events) => events::run(&events, &sources, &mut io::stdout().lock()),
         Command::Replay(replay) => replay::run(&replay, &sources, &mut io::stdout().lock()),
+        Command::Backfill(backfill) => backfill::run(&backfill, &sources, &mut io::stdout().lock()),
         Command::Rules(rules) => rules::run(&rules, &mut io::stdout().lock()),
         Command::Demo(_) => demo::run(&sources, &mut io::stdout().lock()),
     };

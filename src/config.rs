@@ -34,7 +34,7 @@ use vec1::Vec1;
 
 use crate::account::Account;
 use crate::catalogue::Catalogue;
-use crate::input::{event_streams, webhook};
+use crate::input::{alerts, event_streams, webhook};
 use crate::listener::Guard;
 use crate::public_url::PublicUrl;
 use crate::redact::Redaction;
@@ -99,6 +99,8 @@ pub struct Settings {
     pub late_after: Duration,
     /// What is kept of an Event Streams batch.
     pub event_streams: event_streams::Settings,
+    /// How what was not pushed is fetched.
+    pub backfill: alerts::Settings,
     /// Our own log.
     pub log: log::Settings,
 }

@@ -107,6 +107,15 @@ impl Source {
     /// Every source, in the order of the metrics page.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
+    /// Whether Twilio brings it by itself, once something has happened.
+    #[must_use]
+    pub fn is_push(self) -> bool {
+        match self {
+            Self::Webhook | Self::EventStreams => true,
+            Self::AlertsApi => false,
+        }
+    }
+
     /// The value of the `source` label.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -3,6 +3,7 @@
 //! [`delivery`] is what anyone can send, [`signature`] turns it into a [`signature::Verified`], [`debugger_form`] and [`event_streams`]
 //! read events from that, and [`webhook`] is the handler that tells the story. [`rejection`] is the one place that knows every refusal.
 
+pub mod alerts;
 pub mod debugger_form;
 pub mod delivery;
 pub mod doctor;

@@ -5,11 +5,12 @@
 //! knows anything else of the other.
 
 use jiff::Timestamp;
-use strum::{IntoStaticStr, VariantArray};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::account::{KeyName, Mac};
 use crate::event::{DebuggerEvent, Source};
 use crate::quarantine::Quarantined;
+use crate::sid::AccountSid;
 
 /// What an input hands over: all of it is kept and counted, or none.
 #[derive(Debug)]
@@ -82,12 +83,15 @@ pub enum Origin {
         /// The key that matched.
         key: KeyName,
     },
-    /// A page of a feed that is asked for, and the position behind it.
+    /// A page of a feed that is asked for.
     Page {
         /// The input.
         source: Source,
-        /// Moves with what the page brought, or not at all.
-        position: Position,
+        /// Moves with what the page brought, or not at all; none where more pages come before the feed has been read that far. It does
+        /// not move past what is held back.
+        position: Option<Position>,
+        /// An account of whose events the feed has some under other Sids than push has. Nothing of it is added from now on.
+        conflict: Option<AccountSid>,
     },
 }
 
@@ -119,11 +123,20 @@ impl Origin {
         }
     }
 
+    /// The account of which nothing is to be added any more.
+    #[must_use]
+    pub fn conflict(&self) -> Option<&AccountSid> {
+        match self {
+            Self::Page { conflict, .. } => conflict.as_ref(),
+            Self::Form { .. } | Self::Batch { .. } => None,
+        }
+    }
+
     /// The position that moves.
     #[must_use]
     pub fn position(&self) -> Option<&Position> {
         match self {
-            Self::Page { position, .. } => Some(position),
+            Self::Page { position, .. } => position.as_ref(),
             Self::Form { .. } | Self::Batch { .. } => None,
         }
     }
@@ -144,13 +157,29 @@ pub struct Position {
     pub read_through: Timestamp,
 }
 
-/// What became of an arrival. Either way it is on disk.
+/// What became of an arrival. It is on disk, unless it is held back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Receipt {
     /// Synced just now.
     Stored,
     /// Synced at an earlier delivery, or an earlier one of the same group.
     Duplicate,
+    /// Not stored: whether it is new cannot be told while the account's events have not been recognised in two feeds. Only what was
+    /// asked for is held back, and it is asked for again.
+    Held,
+}
+
+/// Whether an account's events have the same Sids in every feed, which Twilio says nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, IntoStaticStr, EnumString)]
+#[strum(serialize_all = "snake_case")]
+pub enum Identity {
+    /// No Sid has come through two feeds yet.
+    #[default]
+    Unproved,
+    /// One has.
+    Proved,
+    /// One event has come under two Sids.
+    Refuted,
 }
 
 /// How long a request may wait for its sync.

@@ -27,11 +27,12 @@ use self::durable::DurableCounter;
 pub use self::durable::{CounterRow, Gains, SeriesGain};
 use self::event_series::{EventSeries, StoredSeries, Viewer};
 use self::families::Families;
-pub use self::labels::{OtlpFailure, RejectionReason, STATUS_CODES};
+pub use self::labels::{BackfillFailure, OtlpFailure, RejectionReason, STATUS_CODES};
 pub use self::series_labels::SeriesLabels;
 use crate::account::{Account, KeyName};
 use crate::catalogue::Catalogue;
 use crate::error_code::ErrorCode;
+use crate::sid::AccountSid;
 
 /// How long after its start the process takes an unknown scraper for one that knew its predecessor.
 pub const YOUNG_PROCESS: Duration = Duration::from_mins(5);
@@ -165,6 +166,25 @@ impl Metrics {
     /// Counts failed requests; for [`OtlpFailure::PartialSuccess`], records.
     pub fn otlp_failed(&self, class: OtlpFailure, count: u64) {
         self.families.counter(DurableCounter::OtlpFailures).with_label_values(&[class.as_str()]).inc_by(count);
+    }
+
+    /// Creates the series of every account's backfill at 0; again after a reload.
+    pub fn know_backfilled(&self, accounts: &[Account]) {
+        for account in accounts {
+            for class in BackfillFailure::ALL {
+                self.families.add(&[CounterRow::backfill_failures(&account.sid, *class, 0)]);
+            }
+        }
+    }
+
+    /// Counts a failure of an account's backfill.
+    pub fn backfill_failed(&self, account: &AccountSid, class: BackfillFailure) {
+        self.families.add(&[CounterRow::backfill_failures(account, class, 1)]);
+    }
+
+    /// Notes that an account's alerts have been read as far as they should be.
+    pub fn backfill_succeeded(&self, account: &AccountSid, at: Timestamp) {
+        self.families.backfill_last_success.with_label_values(&[account.as_str()]).set(seconds(at));
     }
 
     /// Notes whether the destination takes records.

@@ -20,6 +20,7 @@ mod backlog;
 mod checkpointer;
 mod disk;
 mod documents;
+mod feeds;
 mod fold;
 mod opening;
 mod prepared;
@@ -40,6 +41,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::archive::{Archive, ArchiveError, ListedQuarantine, PartialDelivery, StoredEvent};
 pub use self::backlog::Backlog;
+pub use self::feeds::FeedState;
+use self::feeds::Feeds;
 use self::fold::{Numbers, State};
 pub use self::opening::OpenError;
 pub use self::schema::SCHEMA_VERSION;
@@ -49,6 +52,7 @@ use self::writer::{Command, Gathering, Waiting, Writer};
 use crate::intake::{ACCEPT_TIMEOUT, AcceptError, Arrival, Intake, Receipt};
 use crate::metrics::SeriesLabels;
 use crate::metrics::{Admission, Metrics, Restored};
+use crate::sid::{AccountSid, EventSid};
 
 /// The most requests that wait for the writer; one more is answered 503.
 pub const QUEUE_MAX: usize = 4096;
@@ -97,6 +101,7 @@ pub struct Opened {
     seen: Seen,
     remembered: u64,
     numbers: Numbers,
+    feeds: Feeds,
     /// The counters of the last process.
     pub restored: Restored,
     /// Where an unreadable store was moved to, if one was found.
@@ -140,13 +145,13 @@ impl Opened {
         limits: Settings,
         keep_for_export: bool,
     ) -> (Store, Backlog, std::thread::JoinHandle<()>) {
-        let Self { disk, seen, remembered, numbers, .. } = self;
+        let Self { disk, seen, remembered, numbers, feeds, .. } = self;
         let (commands, received) = mpsc::channel(QUEUE_MAX);
         let (failed_sender, failed) = watch::channel(false);
         let (stored_sender, stored) = watch::channel(numbers.last_seq);
         let (pressure_sender, pressure) = watch::channel(Pressure::Normal);
         let backlog = Backlog::new(disk.path(), numbers.cursor, commands.clone(), stored);
-        let state = State { numbers, seen, remembered, remembered_max: limits.dedupe_events_max, admission };
+        let state = State { numbers, seen, remembered, remembered_max: limits.dedupe_events_max, admission, feeds };
         let gathering = Gathering::default();
         let writer = Writer::new(
             (disk, state),
@@ -228,6 +233,37 @@ impl Store {
         if self.commands.send(Command::Maintain { limits: Box::new(settings), done }).await.is_ok() {
             let _ = maintained.await;
         }
+    }
+
+    /// What is known of the feeds of `account`, and how far those called `feeds` have been read.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreGone`] once the writer has ended.
+    pub async fn feed_state<const N: usize>(
+        &self,
+        account: &AccountSid,
+        feeds: [&str; N],
+    ) -> Result<FeedState<N>, StoreGone> {
+        let (answer, answered) = oneshot::channel();
+        let command = Command::Ask(Box::new({
+            let (account, feeds) = (account.clone(), feeds.map(str::to_owned));
+            move |state: &State| drop(answer.send(state.feeds.state_of(&account, &feeds)))
+        }));
+        self.commands.send(command).await.map_err(|_| StoreGone)?;
+        answered.await.map_err(|_| StoreGone)
+    }
+
+    /// Which of these events are known, in their order.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreGone`] once the writer has ended.
+    pub async fn knows(&self, sids: Vec<EventSid>) -> Result<Vec<bool>, StoreGone> {
+        let (answer, answered) = oneshot::channel();
+        let ask = move |state: &State| drop(answer.send(sids.iter().map(|sid| state.seen.knows_sid(sid)).collect()));
+        self.commands.send(Command::Ask(Box::new(ask))).await.map_err(|_| StoreGone)?;
+        answered.await.map_err(|_| StoreGone)
     }
 
     /// Writes the counters a last time and ends the writer.

@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, clippy::cast_precision_loss, reason = "a benchmark prints numbers")]
 
+mod backfill;
 mod load;
 mod scrape;
 mod server;
@@ -37,6 +38,7 @@ fn main() {
 
     let mut rows = forms(dir.path(), sync);
     rows.extend(batches(dir.path()));
+    rows.extend(alerts(dir.path()));
     rows.extend(scrapes());
     rows.extend(starts(dir.path()));
     rows.push(Row {
@@ -119,6 +121,16 @@ fn batches(dir: &Path) -> [Row; 3] {
             bar: "",
         },
         Row { what: "resident memory, peak under these", measured: format!("{peak_mib:.1} MiB"), bar: "" },
+    ]
+}
+
+/// Backfill, beside a client that only parses the same pages.
+fn alerts(dir: &Path) -> [Row; 2] {
+    let backfill::Rates { ours, bare, requests } = backfill::measure(&dir.join("backfill"));
+    println!("backfill: {requests} requests");
+    [
+        Row { what: "backfill of 100,000 alerts, rows", measured: format!("{ours:.0}/s"), bar: "" },
+        Row { what: "the same / a bare parse of such pages", measured: format!("{:.2}", ours / bare), bar: "" },
     ]
 }
 

@@ -9,9 +9,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
-use super::{AllControls, note_loaded, rules_of, shown_of};
+use super::{AllControls, backfill, note_loaded, rules_of, shown_of};
 use crate::catalogue::Catalogue;
 use crate::config::{ConfigError, Loaded, Settings, Sources, reload_everything};
+use crate::input::alerts;
 use crate::input::webhook::Receiver;
 use crate::metrics::Metrics;
 use crate::store;
@@ -41,6 +42,8 @@ pub(super) struct Reloader {
     pub(super) limits: watch::Sender<store::Settings>,
     /// What is known of codes.
     pub(super) catalogues: watch::Sender<Arc<Catalogue>>,
+    /// What backfill goes by.
+    pub(super) backfill: watch::Sender<alerts::Rules>,
 }
 
 impl Reloader {
@@ -106,6 +109,7 @@ impl Reloader {
         if let Some(catalogue) = catalogue {
             self.catalogues.send_replace(catalogue);
         }
+        self.backfill.send_replace(backfill::rules_of(&settings));
         self.settings = settings;
         note_loaded(&self.metrics);
         tracing::info!("configuration reloaded");

@@ -3,7 +3,7 @@
 //! Flags combine: an event has to fit each that is given, and of one that is given with several values, any of these. Bad values are
 //! named before anything is read.
 
-mod moment;
+pub(super) mod moment;
 
 use std::time::Duration;
 

@@ -8,14 +8,14 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
 use super::environment::Environment;
 use super::fault::Report;
 use super::section::Section;
 use super::values;
-use crate::account::Account;
+use crate::account::{Account, ApiKey};
 use crate::public_url::PublicUrl;
 use crate::sid::AccountSid;
 
@@ -149,8 +149,9 @@ fn account(mut entry: Section, environment: &Environment, report: &mut Report) -
             Err(sentence) => report.fault(format!("{}[{index}]", entry.place("auth_token_files")), sentence),
         }
     }
+    let api_key = entry.optional(report, "api_key_file", |value| api_key_of_file(&values::path(value)?));
     entry.finish(report);
-    Some(Account { sid: sid?, auth_tokens })
+    Some(Account { sid: sid?, auth_tokens, api_key })
 }
 
 /// A list of texts, or one text as it is: a path may hold a comma.
@@ -189,6 +190,26 @@ fn token_of_file(file: &Path) -> Result<SecretString, String> {
         return Err(format!("{} is longer than {TOKEN_BYTES_MAX} bytes and no token", file.display()));
     }
     token(&text).map_err(|fault| format!("{} {fault}", file.display()))
+}
+
+/// Reads the file of an API key: its Sid, a colon, and its secret.
+///
+/// # Errors
+///
+/// A sentence that names the file, for a file that cannot be read, or holds anything else.
+fn api_key_of_file(file: &Path) -> Result<ApiKey, String> {
+    let key = token_of_file(file)?;
+    let parts = key.expose_secret().split_once(':');
+    let is_sid =
+        |sid: &str| sid.len() == 34 && sid.starts_with("SK") && sid.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    match parts {
+        Some((sid, secret)) if is_sid(sid) && !secret.is_empty() => {
+            Ok(ApiKey { sid: sid.to_owned(), secret: secret.to_owned().into() })
+        }
+        _ => {
+            Err(format!("{} holds no API key: its Sid, which begins with SK, a colon, and its secret", file.display()))
+        }
+    }
 }
 
 fn token(text: &str) -> Result<SecretString, &'static str> {

@@ -19,7 +19,7 @@ use crate::account::Account;
 use crate::catalogue::Catalogue;
 use crate::causes::with_causes;
 use crate::input::reception::LATE_AFTER;
-use crate::input::{event_streams, webhook};
+use crate::input::{alerts, event_streams, webhook};
 use crate::listener::{self, BasicAuth, Guard, Handshake};
 use crate::public_url::PublicUrl;
 use crate::redact::Redaction;
@@ -76,7 +76,8 @@ fn load(sources: &Sources, broken: Broken) -> Result<Loaded, ConfigError> {
     let catalogue = reading.catalogue(broken);
     // What stands in a file that cannot be read is unknown, not missing.
     let Signing { public_urls, accounts } = reading.signing(reading.layers.file_was_read);
-    let Sections { webhook, telemetry, store, metrics, redaction, late_after, event_streams, log } = reading.sections();
+    let Sections { webhook, telemetry, store, metrics, redaction, late_after, event_streams, backfill, log } =
+        reading.sections();
     let (otlp, traces) = reading.destinations();
     let (webhook_guard, telemetry_guard) = reading.guards(&webhook, &telemetry);
     let faults = reading.finish();
@@ -95,6 +96,7 @@ fn load(sources: &Sources, broken: Broken) -> Result<Loaded, ConfigError> {
         redaction,
         late_after,
         event_streams,
+        backfill,
         log,
     };
     faults.finish().map(|warnings| Loaded { settings, catalogue, webhook_guard, telemetry_guard, warnings })
@@ -145,6 +147,7 @@ struct Sections {
     redaction: Redaction,
     late_after: Duration,
     event_streams: event_streams::Settings,
+    backfill: alerts::Settings,
     log: log::Settings,
 }
 
@@ -182,6 +185,7 @@ impl<'a> Reading<'a> {
                 values::duration(Duration::from_secs(1)..=sections::FAR),
             ),
             event_streams: sections::event_streams(root.section(report, "event_streams"), report),
+            backfill: sections::backfill(root.section(report, "backfill"), report),
             redaction: root.or(report, "redaction", Redaction::default(), values::word(&levels)),
             log: sections::log(root.section(report, "log"), report),
         }

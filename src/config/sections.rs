@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::fault::Report;
 use super::section::Section;
 use super::values;
-use crate::input::{event_streams, webhook};
+use crate::input::{alerts, event_streams, webhook};
 use crate::listener::ServerTls;
 use crate::{log, metrics, store, telemetry};
 
@@ -102,6 +102,21 @@ pub(super) fn metrics(mut section: Section, report: &mut Report) -> metrics::Set
         let (listed, most) = (settings.codes.len(), settings.error_codes_max);
         report.fault(section.place("codes"), format!("lists {listed} codes, and error_codes_max is {most}"));
     }
+    section.finish(report);
+    settings
+}
+
+pub(super) fn backfill(mut section: Section, report: &mut Report) -> alerts::Settings {
+    let default = alerts::Settings::default();
+    let interval = values::duration(Duration::from_secs(1)..=Duration::from_hours(24));
+    let first = values::duration(Duration::ZERO..=Duration::from_hours(30 * 24));
+    let settings = alerts::Settings {
+        enabled: section.or(report, "enabled", default.enabled, values::truth),
+        url: section.or(report, "url", default.url, values::api_url),
+        interval: section.or(report, "interval", default.interval, interval),
+        first: section.or(report, "first", default.first, first),
+        details: section.or(report, "details", default.details, values::truth),
+    };
     section.finish(report);
     settings
 }

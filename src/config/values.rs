@@ -4,12 +4,13 @@
 
 use std::fmt::Display;
 use std::fs::File;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use reqwest::Url;
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
@@ -50,6 +51,26 @@ pub(crate) fn address(value: &Value) -> Result<SocketAddr, String> {
     let text = text(value)?;
     let full = if text.starts_with(':') { format!("0.0.0.0{text}") } else { text.clone() };
     full.parse().map_err(|_| format!("must be an IP address and a port, such as 0.0.0.0:8080, not {}", shown(&text)))
+}
+
+/// The address of an API, to which a credential is sent: over TLS, unless it is on this machine.
+pub(crate) fn api_url(value: &Value) -> Result<Url, String> {
+    let url: Url = text(value)?.parse().map_err(|_| "is no URL")?;
+    let host = url.host_str().ok_or("has no host")?;
+    let address: Result<IpAddr, _> = host.trim_matches(['[', ']']).parse();
+    let is_here = address.map_or(host == "localhost", |address| address.is_loopback());
+    match url.scheme() {
+        "https" => {}
+        "http" if is_here => {}
+        _ => return Err("must start with https://; only on this machine may it be http://".into()),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("holds a user name or a password; credentials stand with their account".into());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("has a query or a fragment, which cannot stand before the path that is appended".into());
+    }
+    Ok(url)
 }
 
 /// `true` or `false`.
@@ -247,6 +268,31 @@ mod tests {
         assert_eq!(levels(json!(["info"])), Ok(vec![Level::Info]));
         for value in [json!([]), json!("other"), json!(["fatal"]), json!({})] {
             levels(value).expect_err("no levels");
+        }
+    }
+
+    #[test]
+    fn an_api_is_asked_over_tls_unless_it_is_here() {
+        for text in [
+            "https://monitor.twilio.com",
+            "https://proxy.example.com/monitor",
+            "http://127.0.0.1:8081",
+            "http://[::1]/",
+            "http://localhost:1",
+        ] {
+            super::api_url(&json!(text)).expect(text);
+        }
+        for text in [
+            "",
+            "monitor.twilio.com",
+            "http://monitor.twilio.com",
+            "http://127.0.0.1.example.com",
+            "ftp://127.0.0.1",
+            "https://user@monitor.twilio.com",
+            "https://monitor.twilio.com/?a=b",
+            "https://monitor.twilio.com/#a",
+        ] {
+            super::api_url(&json!(text)).expect_err(text);
         }
     }
 

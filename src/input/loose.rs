@@ -112,7 +112,12 @@ pub(super) enum Loose<'a> {
     Other,
 }
 
-impl Loose<'_> {
+impl<'a> Loose<'a> {
+    /// A text that stood elsewhere than in JSON.
+    pub(super) fn of(text: &'a str) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+
     pub(super) fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),

@@ -5,12 +5,14 @@
 
 use strum::VariantArray;
 
+use super::labels::BackfillFailure;
 use super::series_labels::SeriesLabels;
 use crate::account::KeyName;
 use crate::event::Source;
 use crate::intake::Ignored;
 use crate::level::Level;
 use crate::quarantine::QuarantineReason;
+use crate::sid::AccountSid;
 
 /// A counter that the store keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, VariantArray)]
@@ -25,6 +27,10 @@ pub enum DurableCounter {
     Quarantined,
     /// What was not for keeping, by reason and input.
     Ignored,
+    /// Events that push has not brought, by level.
+    Missed,
+    /// What has gone wrong with backfill, by account and class.
+    BackfillFailures,
     /// Requests by status.
     Requests,
     /// Requests refused, by reason.
@@ -52,6 +58,8 @@ impl DurableCounter {
             Self::Duplicates => "twilio_debugger_exporter_duplicates_total",
             Self::Quarantined => "twilio_debugger_exporter_quarantined_total",
             Self::Ignored => "twilio_debugger_exporter_ignored_total",
+            Self::Missed => "twilio_debugger_missed_events_total",
+            Self::BackfillFailures => "twilio_debugger_exporter_backfill_failures_total",
             Self::Requests => "twilio_debugger_exporter_requests_total",
             Self::Rejected => "twilio_debugger_exporter_rejected_total",
             Self::SigningKeyUsed => "twilio_debugger_exporter_signing_key_used_total",
@@ -74,6 +82,10 @@ impl DurableCounter {
                 "Entries put into quarantine, by reason and input; otlp_rejected ones had been accepted before."
             }
             Self::Ignored => "Genuine events that are not for keeping, by reason and input.",
+            Self::Missed => {
+                "Debugging Events that only backfill has found although push had brought some of the account before."
+            }
+            Self::BackfillFailures => "What has gone wrong with backfill, by account and class.",
             Self::Requests => "Requests to the webhook listener, by the status that was sent.",
             Self::Rejected => "Requests refused, by reason.",
             Self::SigningKeyUsed => {
@@ -95,6 +107,8 @@ impl DurableCounter {
             Self::Received | Self::Duplicates => &["source"],
             Self::Accepted => &["level", "source"],
             Self::Quarantined | Self::Ignored => &["reason", "source"],
+            Self::Missed => &["level"],
+            Self::BackfillFailures => &["account_sid", "class"],
             Self::Requests => &["code"],
             Self::Rejected => &["reason"],
             Self::SigningKeyUsed => &["account_sid", "key"],
@@ -148,6 +162,18 @@ impl CounterRow {
     #[must_use]
     pub fn ignored(reason: Ignored, source: Source, events: u64) -> Self {
         Self::of(DurableCounter::Ignored, format!("{}\n{}", reason.as_str(), source.as_str()), events)
+    }
+
+    /// Events that push has not brought.
+    #[must_use]
+    pub fn missed(level: Level, events: u64) -> Self {
+        Self::of(DurableCounter::Missed, level.as_str().to_owned(), events)
+    }
+
+    /// Failures of one account's backfill.
+    #[must_use]
+    pub fn backfill_failures(account: &AccountSid, class: BackfillFailure, failures: u64) -> Self {
+        Self::of(DurableCounter::BackfillFailures, format!("{account}\n{}", class.as_str()), failures)
     }
 
     /// Signatures that a key has matched.

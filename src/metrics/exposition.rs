@@ -100,9 +100,9 @@ fn pair(name: &str, value: &str) -> LabelPair {
     pair
 }
 
-/// Encodes families in the order of their names.
+/// Encodes families in the order of their names. One without series, of a part that is not in use, is left out: the encoder has none.
 pub(super) fn text(families: impl Iterator<Item = MetricFamily>) -> String {
-    let mut families: Vec<_> = families.collect();
+    let mut families: Vec<_> = families.filter(|family| !family.get_metric().is_empty()).collect();
     families.sort_by(|a, b| a.name().cmp(b.name()));
     for family in families.iter_mut().filter(|family| family.get_field_type() != MetricType::HISTOGRAM) {
         let values =

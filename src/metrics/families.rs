@@ -5,7 +5,7 @@
 use prometheus::core::{AtomicU64, Collector, Desc, GenericGauge};
 use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::{MetricFamily, MetricType};
-use prometheus::{Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{Gauge, GaugeVec, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use super::durable::{CounterRow, DurableCounter};
 use super::labels::{OtlpFailure, RejectionReason, STATUS_CODES};
@@ -32,6 +32,7 @@ pub struct Families {
     pub store_oldest_event: Gauge,
     pub otlp_last_success: Gauge,
     pub otlp_up: IntGauge,
+    pub backfill_last_success: GaugeVec,
     pub reload_successful: IntGauge,
     pub reload_success_time: Gauge,
     /// In the order of [`DurableCounter::ALL`].
@@ -85,6 +86,14 @@ impl Families {
                 "Time the endpoint last took records; absent before the first.",
             ),
             otlp_up: gauge("otlp_up", "Whether the OTLP endpoint took or answered the last request well."),
+            backfill_last_success: GaugeVec::new(
+                Opts::new(
+                    exporter("backfill_last_success_timestamp_seconds"),
+                    "Time an account's alerts were last read as far as they should be; absent before the first.",
+                ),
+                &["account_sid"],
+            )
+            .expect("constant, valid names"),
             reload_successful: gauge("config_last_reload_successful", "Whether the last configuration load succeeded."),
             reload_success_time: time(
                 "config_last_reload_success_timestamp_seconds",
@@ -153,6 +162,9 @@ impl Families {
         for class in OtlpFailure::ALL {
             create(DurableCounter::OtlpFailures, &[class.as_str()]);
         }
+        for level in Level::ALL {
+            create(DurableCounter::Missed, &[level.as_str()]);
+        }
         create(DurableCounter::SeriesOverflow, &[]);
         create(DurableCounter::OtlpRecords, &[]);
     }
@@ -168,6 +180,7 @@ impl Families {
         register(Box::new(self.store_bytes.clone()));
         register(Box::new(self.store_bytes_max.clone()));
         register(Box::new(OnceKnown(self.store_oldest_event.clone())));
+        register(Box::new(self.backfill_last_success.clone()));
         register(Box::new(self.reload_successful.clone()));
         register(Box::new(OnceKnown(self.reload_success_time.clone())));
         if otlp_configured {

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 
+use super::feeds::{Awaited, Feeds, FeedsChange, Folding, Found, REPEATED_FOR};
 use super::prepared::{Item, Kind, Prepared};
 use super::seen::{Fingerprints, Fresh, Seen, arrivals_of};
 use crate::account::KeyName;
@@ -32,6 +33,8 @@ pub(super) struct State {
     pub(super) remembered_max: u64,
     /// Which codes have a series of their own.
     pub(super) admission: Admission,
+    /// What is known of the feeds that bring events.
+    pub(super) feeds: Feeds,
 }
 
 /// The one row of table `state`.
@@ -64,6 +67,8 @@ pub(super) struct Change<'a> {
     pub(super) forgets: u64,
     /// Feeds that have been read further.
     pub(super) positions: Vec<&'a Position>,
+    /// What becomes known of feeds.
+    pub(super) feeds: FeedsChange,
     /// Codes that are admitted now.
     pub(super) admits: Vec<AdmittedCode>,
     /// What is added to the metrics.
@@ -82,14 +87,19 @@ pub(super) fn fold<'a>(
     let mut change = Change::new(at, documents);
     let mut fresh = Fresh::default();
     let mut tally = Tally::default();
-    for Prepared { items, ignored, source, key, position } in intakes {
+    let mut feeds = state.feeds.fold();
+    for Prepared { items, ignored, source, key, position, conflict } in intakes {
+        let mut holds_back = false;
         for item in items {
-            let receipt =
-                if state.seen.is_new(item.fingerprints, &mut fresh) { Receipt::Stored } else { Receipt::Duplicate };
-            tally.count(item, *source, receipt);
+            let known = state.seen.knows_with(item.fingerprints, &fresh);
+            let elsewhere = || state.seen.knows_elsewhere(item.fingerprints, *source, &fresh);
+            let (receipt, missed) = judge(item, *source, at, known, elsewhere, &mut feeds);
+            tally.count(item, *source, receipt, missed);
             if receipt == Receipt::Stored {
+                fresh.add(item.fingerprints);
                 change.keep(item);
             }
+            holds_back |= receipt == Receipt::Held;
             change.receipts.push(receipt);
         }
         for reason in ignored {
@@ -98,12 +108,44 @@ pub(super) fn fold<'a>(
         if let Some(key) = key {
             *tally.keys.entry(key).or_default() += 1;
         }
-        change.positions.extend(position);
+        if let Some(account) = conflict {
+            feeds.refute(account);
+        }
+        change.positions.extend(position.as_ref().filter(|_| !holds_back));
     }
+    change.feeds = feeds.finish();
     let remembered = state.remembered + change.fingerprints.len() as u64;
     change.forgets = remembered.saturating_sub(state.remembered_max);
     change.gains = tally.into_gains(&state.admission, &mut change.admits);
     change
+}
+
+/// What becomes of one arrival, and whether push has missed it.
+fn judge(
+    item: &Item,
+    source: Source,
+    at: Timestamp,
+    known: bool,
+    elsewhere: impl FnOnce() -> bool,
+    feeds: &mut Folding<'_>,
+) -> (Receipt, bool) {
+    let (Kind::Event { account_sid, level, occurred, .. }, Some(sid)) = (&item.kind, item.fingerprints.sid()) else {
+        return (if known { Receipt::Duplicate } else { Receipt::Stored }, false);
+    };
+    if known {
+        feeds.repeats(source, account_sid, sid, elsewhere);
+        return (Receipt::Duplicate, false);
+    }
+    let mut missed = false;
+    if !source.is_push() {
+        let event = Awaited { sid, level: *level, due: at + REPEATED_FOR };
+        match feeds.finds(account_sid, event, *occurred) {
+            Found::Held => return (Receipt::Held, false),
+            found => missed = found == Found::Missed,
+        }
+    }
+    feeds.brings(source, account_sid, at);
+    (Receipt::Stored, missed)
 }
 
 impl<'a> Change<'a> {
@@ -117,6 +159,7 @@ impl<'a> Change<'a> {
             fingerprints: Vec::new(),
             forgets: 0,
             positions: Vec::new(),
+            feeds: FeedsChange::default(),
             admits: Vec::new(),
             gains: Gains::default(),
         }
@@ -138,7 +181,7 @@ impl<'a> Change<'a> {
 
     /// Whether there is anything to write. Duplicates are counted in memory, and written down with the next scrape.
     pub(super) fn is_to_be_written(&self) -> bool {
-        !self.fingerprints.is_empty() || !self.positions.is_empty()
+        !self.fingerprints.is_empty() || !self.positions.is_empty() || !self.feeds.is_empty()
     }
 
     /// Bytes of what goes to quarantine.
@@ -151,8 +194,20 @@ impl State {
     /// Whether every arrival of `intakes` is known, and nothing else moves.
     pub(super) fn knows_all<'a>(&self, mut intakes: impl Iterator<Item = &'a Prepared>) -> bool {
         intakes.all(|intake| {
-            intake.position.is_none() && intake.items.iter().all(|item| self.seen.knows(item.fingerprints))
+            intake.position.is_none()
+                && intake.conflict.is_none()
+                && intake
+                    .items
+                    .iter()
+                    .all(|item| self.seen.knows(item.fingerprints) && !self.learns_from(item, intake.source))
         })
+    }
+
+    /// Whether an event that is known says something of the feeds.
+    fn learns_from(&self, item: &Item, source: Source) -> bool {
+        let (Kind::Event { account_sid, .. }, Some(sid)) = (&item.kind, item.fingerprints.sid()) else { return false };
+        let elsewhere = || self.seen.knows_elsewhere(item.fingerprints, source, &Fresh::default());
+        self.feeds.would_change(source, account_sid, sid, elsewhere)
     }
 
     /// Makes `change` true. `forgotten` are the rows that the store has let go for it.
@@ -164,6 +219,7 @@ impl State {
             self.seen.remember(*fingerprints);
         }
         self.admission.admit(change.admits.drain(..));
+        self.feeds.apply(std::mem::take(&mut change.feeds), change.positions.iter().copied());
         self.forget(forgotten);
     }
 
@@ -184,6 +240,7 @@ struct Tally<'a> {
     accepted: BTreeMap<(Level, Source), u64>,
     quarantined: BTreeMap<(QuarantineReason, Source), u64>,
     ignored: BTreeMap<(Ignored, Source), u64>,
+    missed: BTreeMap<Level, u64>,
     keys: BTreeMap<&'a KeyName, u64>,
     /// In the order in which they came: that decides which codes are admitted when there is no place for all.
     kinds: Vec<(KindOfEvent<'a>, KindGain)>,
@@ -201,7 +258,11 @@ struct KindGain {
 }
 
 impl<'a> Tally<'a> {
-    fn count(&mut self, item: &'a Item, source: Source, receipt: Receipt) {
+    fn count(&mut self, item: &'a Item, source: Source, receipt: Receipt, missed: bool) {
+        if receipt == Receipt::Held {
+            // It comes again.
+            return;
+        }
         *self.received.entry(source).or_default() += 1;
         match &item.kind {
             _ if receipt == Receipt::Duplicate => *self.duplicates.entry(source).or_default() += 1,
@@ -209,6 +270,9 @@ impl<'a> Tally<'a> {
             Kind::Event { level, error_code, account_sid, occurred, late, delay } => {
                 *self.accepted.entry((*level, source)).or_default() += 1;
                 self.delays.extend(delay);
+                if missed {
+                    *self.missed.entry(*level).or_default() += 1;
+                }
                 let kind = (*level, *error_code, account_sid);
                 let place = *self.places.entry(kind).or_insert_with(|| {
                     self.kinds.push((kind, KindGain::default()));
@@ -252,10 +316,17 @@ impl<'a> Tally<'a> {
             .map(|((reason, source), count)| CounterRow::quarantined(reason, source, count));
         let ignored =
             self.ignored.into_iter().map(|((reason, source), count)| CounterRow::ignored(reason, source, count));
+        let missed = self.missed.into_iter().map(|(level, count)| CounterRow::missed(level, count));
         let keys = self.keys.into_iter().map(|(key, count)| CounterRow::signing_key_used(key, count));
         let overflow = (overflowed > 0).then(|| CounterRow::series_overflow(overflowed));
-        let counters =
-            received.chain(duplicates).chain(accepted).chain(quarantined).chain(ignored).chain(keys).chain(overflow);
+        let counters = received
+            .chain(duplicates)
+            .chain(accepted)
+            .chain(quarantined)
+            .chain(ignored)
+            .chain(missed)
+            .chain(keys)
+            .chain(overflow);
         Gains { series, counters: counters.collect(), delays: self.delays }
     }
 }

@@ -7,16 +7,19 @@ use std::time::Duration;
 use std::{fs, io};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Row};
 
 use super::disk::Disk;
+use super::feeds::{Awaited, Feeds};
 use super::fold::Numbers;
 use super::schema::{FILE_NAME, SCHEMA_VERSION, migrate, version_of};
 use super::seen::{Fingerprints, Seen};
 use super::{Opened, Settings};
+use crate::event::Source;
 use crate::level::Level;
 use crate::metrics::event_series::StoredSeries;
 use crate::metrics::{CounterRow, Restored, SeriesLabels};
+use crate::sid::AccountSid;
 
 /// The file whose lock keeps a second writer out.
 const LOCK_NAME: &str = "exporter.lock";
@@ -83,9 +86,9 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, OpenError> {
         loaded => (loaded, None),
     };
     let (connection, loaded) = loaded.map_err(|error| error.into_open_error(&path))?;
-    let Loaded { seen, remembered, numbers, restored } = loaded;
+    let Loaded { seen, remembered, numbers, feeds, restored } = loaded;
     let disk = Disk::new(connection, path.clone(), lock).map_err(|source| OpenError::Sqlite { path, source })?;
-    Ok(Opened { disk, seen, remembered, numbers, restored, moved_aside })
+    Ok(Opened { disk, seen, remembered, numbers, feeds, restored, moved_aside })
 }
 
 /// Makes the directory and takes its lock. The kernel gives the lock back when the process ends, however it ends.
@@ -134,6 +137,7 @@ struct Loaded {
     seen: Seen,
     remembered: u64,
     numbers: Numbers,
+    feeds: Feeds,
     restored: Restored,
 }
 
@@ -187,7 +191,43 @@ fn load_rows(connection: &Connection) -> rusqlite::Result<Loaded> {
     let counters = statement
         .query_map([], |row| Ok(CounterRow { metric: row.get(0)?, labels: row.get(1)?, value: row.get(2)? }))?
         .collect::<Result<_, _>>()?;
-    Ok(Loaded { seen, remembered, numbers, restored: Restored { series, counters } })
+    let feeds = load_feeds(connection)?;
+    Ok(Loaded { seen, remembered, numbers, feeds, restored: Restored { series, counters } })
+}
+
+/// What is known of feeds. What a later version may have written and this one does not know is passed over.
+fn load_feeds(connection: &Connection) -> rusqlite::Result<Feeds> {
+    let mut feeds = Feeds::default();
+    let texts = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?));
+    let mut statement = connection.prepare("SELECT feed, read_through FROM positions")?;
+    for row in statement.query_map([], texts)? {
+        let (feed, read_through) = row?;
+        feeds.positions.extend(read_through.parse().ok().map(|read_through| (feed, read_through)));
+    }
+    let mut statement = connection.prepare("SELECT account_sid, source, since FROM account_feeds")?;
+    for row in statement.query_map([], |row| Ok((texts(row)?, row.get::<_, i64>(2)?)))? {
+        let ((account, source), since) = row?;
+        let source = Source::ALL.iter().find(|known| known.as_str() == source);
+        if let (Ok(account), Some(source), Ok(since)) =
+            (AccountSid::parse(&account), source, Timestamp::from_millisecond(since))
+        {
+            feeds.accounts.entry(account).or_default().since.insert(*source, since);
+        }
+    }
+    let mut statement = connection.prepare("SELECT account_sid, identity FROM account_identity")?;
+    for row in statement.query_map([], texts)? {
+        let (account, identity) = row?;
+        if let (Ok(account), Ok(identity)) = (AccountSid::parse(&account), identity.parse()) {
+            feeds.accounts.entry(account).or_default().identity = identity;
+        }
+    }
+    let mut statement = connection.prepare("SELECT sid, level, due FROM awaited")?;
+    for row in statement.query_map([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get(2)?)))? {
+        let (sid, level, due) = row?;
+        let awaited = |due| Awaited { sid: sid.cast_unsigned(), level: Level::parse(&level), due };
+        feeds.await_all(Timestamp::from_millisecond(due).ok().map(awaited));
+    }
+    Ok(feeds)
 }
 
 /// Renames the store and its log, so that a person can look at them and nothing is overwritten.

@@ -23,6 +23,7 @@ pub(super) struct Prepared {
     pub(super) source: Source,
     pub(super) key: Option<KeyName>,
     pub(super) position: Option<Position>,
+    pub(super) conflict: Option<AccountSid>,
 }
 
 /// One arrival.
@@ -52,11 +53,11 @@ pub(super) enum Kind {
 
 impl Prepared {
     pub(super) fn new(Intake { arrivals, ignored, origin }: Intake) -> Self {
-        let mac = origin.mac();
+        let (mac, source) = (origin.mac(), origin.source());
         let item = |arrival| match arrival {
             Arrival::Event(event) => Item {
                 document: document_of(&event),
-                fingerprints: Fingerprints::of_event(event.sid.as_str(), mac),
+                fingerprints: Fingerprints::of_event(event.sid.as_str(), mac, source),
                 kind: Kind::of_event(*event, origin.is_request()),
             },
             Arrival::Quarantined(entry) => Item {
@@ -68,9 +69,10 @@ impl Prepared {
         Self {
             items: arrivals.into_iter().map(item).collect(),
             ignored,
-            source: origin.source(),
+            source,
             key: origin.key().cloned(),
             position: origin.position().cloned(),
+            conflict: origin.conflict().cloned(),
         }
     }
 

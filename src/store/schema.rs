@@ -6,10 +6,10 @@ use rusqlite::{Connection, TransactionBehavior};
 pub(super) const FILE_NAME: &str = "events.db";
 
 /// The version this program writes, in SQLite's `user_version`.
-pub const SCHEMA_VERSION: i64 = 5;
+pub const SCHEMA_VERSION: i64 = 6;
 
 /// Step `n` takes version `n` to `n + 1`; version 0 is an empty file.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     "
     -- One row a group of events that were synced together. `documents` is JSON, one event a line, since version 3 compressed; the
     -- first event's number is last_seq - events + 1.
@@ -86,6 +86,29 @@ const MIGRATIONS: [&str; 5] = [
 ",
     // twilio_debugger_late_events_total. What is counted so far was not late, as far as anybody knows.
     "ALTER TABLE series ADD COLUMN late INTEGER NOT NULL DEFAULT 0",
+    // What is known of feeds, see feeds.rs. Until now there was one that counts here, the webhook, and whose signatures have matched has
+    // been counted: what it brought before may not be taken for what only a list has. Event Streams leave the same trace.
+    "
+    CREATE TABLE account_feeds (
+        account_sid TEXT NOT NULL,
+        source TEXT NOT NULL,
+        since INTEGER NOT NULL,
+        PRIMARY KEY (account_sid, source)
+    ) WITHOUT ROWID;
+    CREATE TABLE account_identity (
+        account_sid TEXT PRIMARY KEY,
+        identity TEXT NOT NULL
+    ) WITHOUT ROWID;
+    -- Events of a list that push may yet bring, by the fingerprint of the Sid.
+    CREATE TABLE awaited (
+        sid INTEGER PRIMARY KEY,
+        level TEXT NOT NULL,
+        due INTEGER NOT NULL
+    );
+    INSERT INTO account_feeds
+        SELECT DISTINCT substr(labels, 1, instr(labels, char(10)) - 1), 'webhook', unixepoch('now') * 1000 FROM counters
+        WHERE metric = 'twilio_debugger_exporter_signing_key_used_total' AND value > 0;
+",
 ];
 
 /// The version a file has.
@@ -128,5 +151,22 @@ mod tests {
             assert_eq!(last, 7);
         }
         assert_eq!(Ok(SCHEMA_VERSION), i64::try_from(MIGRATIONS.len()));
+    }
+
+    /// Else what the webhook brought before the upgrade could be added once more from the list, under another Sid.
+    #[test]
+    fn an_account_whose_signatures_have_matched_is_known_to_have_push() {
+        let mut connection = Connection::open_in_memory().expect("memory");
+        connection.execute_batch(&MIGRATIONS[..5].join(";")).expect("valid SQL");
+        connection.pragma_update(None, "user_version", 5).expect("writes");
+        let counter = "INSERT INTO counters VALUES ('twilio_debugger_exporter_signing_key_used_total', ?1, ?2)";
+        for (labels, value) in [("AC1\n0", 7), ("AC1\n1", 1), ("AC2\n0", 0)] {
+            connection.execute(counter, rusqlite::params![labels, value]).expect("writes");
+        }
+        migrate(&mut connection).expect("migrates");
+        let mut statement = connection.prepare("SELECT account_sid, source FROM account_feeds").expect("valid SQL");
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("reads");
+        let feeds: Vec<(String, String)> = rows.collect::<Result<_, _>>().expect("two texts");
+        assert_eq!(feeds, [("AC1".to_owned(), "webhook".to_owned())]);
     }
 }

@@ -7,6 +7,7 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use super::archive::PartialDelivery;
 use super::documents::Packed;
+use super::feeds::{AccountFeeds, Awaited, FeedsChange};
 use super::fold::{Change, Numbers};
 use super::seen::arrivals_of;
 use crate::intake::Position;
@@ -56,6 +57,7 @@ impl<'a> Statements<'a> {
         for position in &change.positions {
             self.position(position)?;
         }
+        self.feeds(&change.feeds)?;
         self.gains(&change.gains)?;
         self.forget_oldest(change.forgets)
     }
@@ -80,6 +82,30 @@ impl<'a> Statements<'a> {
             "INSERT INTO positions VALUES (?1, ?2) ON CONFLICT DO UPDATE SET read_through = excluded.read_through",
         )?;
         statement.execute(params![position.feed, position.read_through.to_string()]).map(drop)
+    }
+
+    fn feeds(&self, FeedsChange { accounts, awaited, arrived }: &FeedsChange) -> rusqlite::Result<()> {
+        for (account, AccountFeeds { since, identity }) in accounts {
+            for (source, since) in since {
+                let mut statement =
+                    self.transaction.prepare_cached("INSERT OR IGNORE INTO account_feeds VALUES (?1, ?2, ?3)")?;
+                statement.execute(params![account.as_str(), source.as_str(), since.as_millisecond()])?;
+            }
+            let mut statement =
+                self.transaction.prepare_cached("INSERT OR REPLACE INTO account_identity VALUES (?1, ?2)")?;
+            statement.execute(params![account.as_str(), <&str>::from(identity)])?;
+        }
+        for Awaited { sid, level, due } in awaited {
+            let mut statement = self.transaction.prepare_cached("INSERT OR IGNORE INTO awaited VALUES (?1, ?2, ?3)")?;
+            // SQLite's numbers have a sign.
+            statement.execute(params![sid.cast_signed(), level.as_str(), due.as_millisecond()])?;
+        }
+        arrived.iter().try_for_each(|sid| self.no_longer_awaited(*sid))
+    }
+
+    pub(super) fn no_longer_awaited(&self, sid: u64) -> rusqlite::Result<()> {
+        let mut statement = self.transaction.prepare_cached("DELETE FROM awaited WHERE sid = ?1")?;
+        statement.execute([sid.cast_signed()]).map(drop)
     }
 
     /// Adds to the counters.

@@ -5,6 +5,7 @@
 
 mod counters;
 mod gathering;
+mod overdue;
 mod requests;
 mod room;
 mod settlements;
@@ -33,8 +34,10 @@ const GROUP_MAX: usize = 256;
 /// How long the last writing may wait for somebody else's lock.
 const CLOSE_LOCK_WAIT: Duration = Duration::from_secs(5);
 
+/// A look at the state, and the answer to whoever asked for it.
+pub(super) type Ask = Box<dyn FnOnce(&State) + Send>;
+
 /// What the writer is asked to do.
-#[derive(Debug)]
 pub(super) enum Command {
     /// Keep an intake.
     Accept(Waiting),
@@ -42,6 +45,8 @@ pub(super) enum Command {
     KeepCounters { shown: Vec<SeriesLabels>, done: oneshot::Sender<Option<KeptCounters>> },
     /// Move the cursor.
     Settle { settlement: Settlement, done: oneshot::Sender<Result<(), StoreGone>> },
+    /// Look at the state, once everything before has been done.
+    Ask(Ask),
     /// Apply limits, perhaps new ones.
     Maintain { limits: Box<Settings>, done: oneshot::Sender<()> },
     /// Write the counters and end.
@@ -72,10 +77,11 @@ pub(super) struct Writer {
 }
 
 /// Everything but intakes that one round has to do.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Chores {
     scrapes: Vec<Scrape>,
     maintained: Vec<oneshot::Sender<()>>,
+    asked: Vec<Ask>,
     close: bool,
 }
 
@@ -177,6 +183,7 @@ impl Writer {
                 Command::Accept(intake) => waiting.push(intake),
                 Command::KeepCounters { shown, done } => chores.scrapes.push(Scrape { shown, done }),
                 Command::Settle { settlement, done } => self.unsettled.push((settlement, done)),
+                Command::Ask(ask) => chores.asked.push(ask),
                 Command::Maintain { limits, done } => {
                     self.state.remembered_max = limits.dedupe_events_max;
                     self.room.limits = *limits;
@@ -186,6 +193,7 @@ impl Writer {
             }
         }
         self.keep_all(waiting)?;
+        chores.asked.into_iter().for_each(|ask| ask(&self.state));
         if !self.unsettled.is_empty() {
             self.settle()?;
         }

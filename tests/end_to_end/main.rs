@@ -12,6 +12,7 @@
 )]
 
 mod alerting;
+mod backfill;
 mod cardinality;
 mod chart_container;
 mod collector;

@@ -7,7 +7,7 @@ use axum::Router;
 use axum::http::header;
 use regex::Regex;
 
-use test_support::{Event, Exporter, Scrape};
+use test_support::{Event, Exporter, Monitor, Scrape};
 
 /// A metric's type and labels.
 type Metrics = BTreeMap<String, (String, BTreeSet<String>)>;
@@ -67,11 +67,27 @@ pub(crate) async fn collector() -> String {
 
 async fn page_with_everything(metrics: &str) -> Scrape {
     let collector = collector().await;
-    let yaml = format!("{metrics}\notlp: {{endpoint: \"{collector}\", protocol: http/protobuf}}");
+    let monitor = Monitor::start();
+    let yaml =
+        format!("{metrics}\n{}\notlp: {{endpoint: \"{collector}\", protocol: http/protobuf}}", backfill(&monitor));
     let exporter = Exporter::with(&yaml).start().await;
     assert_eq!(exporter.post(&Event::new(1, "11200")).await, Some(204));
     exporter.metric_is("twilio_debugger_exporter_otlp_records_total", 1.0).await;
-    exporter.metrics().await
+    backfilled(&exporter).await
+}
+
+/// Turns backfill on.
+pub(crate) fn backfill(monitor: &Monitor) -> String {
+    format!("backfill: {{enabled: true, url: '{}', interval: 1s}}", monitor.url())
+}
+
+/// The page once that round is over.
+pub(crate) async fn backfilled(exporter: &Exporter) -> Scrape {
+    test_support::wait::until("the first round of backfill", || async {
+        let page = exporter.try_metrics().await?;
+        (page.sum("twilio_debugger_exporter_backfill_last_success_timestamp_seconds") > 0.0).then_some(page)
+    })
+    .await
 }
 
 fn assert_same(documented: &Metrics, served: &Metrics) {

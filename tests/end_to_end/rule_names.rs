@@ -9,9 +9,9 @@ use std::process::Command;
 use regex::Regex;
 use serde_json::Value;
 
-use super::metrics_table::collector;
+use super::metrics_table::{backfill, backfilled, collector};
 use test_support::exporter::binary;
-use test_support::{Event, Exporter, Prometheus, Release, Scrape};
+use test_support::{Event, Exporter, Monitor, Prometheus, Release, Scrape};
 
 /// The labels that a target has, whatever it serves.
 const TARGET_LABELS: [&str; 2] = ["job", "instance"];
@@ -54,14 +54,18 @@ async fn faults(queries: &[(String, String)]) -> Vec<String> {
 /// An exporter that serves each of its metrics, with the opt-in label and both levels.
 async fn exporter_with_everything() -> Exporter {
     let collector = collector().await;
-    let yaml =
-        format!("metrics: {{account_label: true}}\notlp: {{endpoint: \"{collector}\", protocol: http/protobuf}}");
+    let monitor = Monitor::start();
+    let yaml = format!(
+        "metrics: {{account_label: true}}\n{}\notlp: {{endpoint: \"{collector}\", protocol: http/protobuf}}",
+        backfill(&monitor)
+    );
     let exporter = Exporter::with(&yaml).start().await;
     let events = [Event::new(1, "11200"), Event::new(2, "30007").with("Level", "WARNING")];
     for event in &events {
         assert_eq!(exporter.post(event).await, Some(204));
     }
     exporter.metric_is("twilio_debugger_exporter_otlp_records_total", 2.0).await;
+    backfilled(&exporter).await;
     exporter
 }
 
@@ -181,7 +185,7 @@ fn rules() -> Vec<(String, String)> {
 #[tokio::test]
 async fn every_rule_names_only_what_is_served() {
     let rules = rules();
-    assert_eq!(rules.len(), 21);
+    assert_eq!(rules.len(), 23);
     assert_served(&rules).await;
 }
 

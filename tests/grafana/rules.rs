@@ -6,13 +6,15 @@ use crate::prometheus;
 use crate::rendered::{EVERY_FORM, file, text, with_thresholds};
 
 /// Every alert there is. One that goes away takes its runbook, its tests and people's routes with it: that is a decision.
-const ALERTS: [&str; 19] = [
+const ALERTS: [&str; 21] = [
     "TwilioDebuggerErrorCodeDominant",
     "TwilioDebuggerErrorEvent",
     "TwilioDebuggerErrorsAnomalous",
     "TwilioDebuggerEventsAboveThreshold",
+    "TwilioDebuggerExporterBackfillFailing",
     "TwilioDebuggerExporterDeliveryDelayed",
     "TwilioDebuggerExporterDown",
+    "TwilioDebuggerExporterEventsMissed",
     "TwilioDebuggerExporterEventsQuarantined",
     "TwilioDebuggerExporterEventsRefused",
     "TwilioDebuggerExporterLogExportFailing",

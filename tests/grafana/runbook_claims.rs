@@ -69,7 +69,7 @@ fn every_setting_of_a_runbook_exists() {
 
 #[test]
 fn every_log_line_to_look_for_is_written() {
-    let sources = ["app/reload", "input/recent_rejections", "otlp/export", "store/writer"];
+    let sources = ["app/reload", "input/alerts/feed", "input/recent_rejections", "otlp/export", "store/writer"];
     let sources = sources.map(|name| text(&format!("src/{name}.rs"))).concat();
     for (runbook, groups) in named(r"look for `([a-z ]+)`") {
         assert!(sources.contains(&format!("\"{}", groups[0])), "{runbook}: {}", groups[0]);

@@ -55,6 +55,7 @@ pub(crate) const STRANGERS: &[(&str, &str)] = &[
 
 /// The modules of a room that others may name; everything else they get from the room's own surface.
 pub(crate) const DOORS: &[(&str, &str, &[&str])] = &[
+    ("input", "alerts", &["app", "commands", "config"]),
     ("input", "doctor", &["commands"]),
     ("input", "event_streams", &["config"]),
     ("input", "form", &["commands"]),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 /// `2026-01-31T12:00:00Z`, or `2h` for two hours ago.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Moment {
+pub(in crate::commands) enum Moment {
     /// By the clock.
     At(Timestamp),
     /// Before now.
@@ -16,7 +16,7 @@ pub(super) enum Moment {
 /// A text that is neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("neither a time such as 2026-01-31T12:00:00Z nor a duration ago such as 2h")]
-pub(super) struct InvalidMoment;
+pub(in crate::commands) struct InvalidMoment;
 
 impl Moment {
     /// Reads an RFC 3339 time or a duration.
@@ -24,7 +24,7 @@ impl Moment {
     /// # Errors
     ///
     /// [`InvalidMoment`] for anything else.
-    pub(super) fn parse(text: &str) -> Result<Self, InvalidMoment> {
+    pub(in crate::commands) fn parse(text: &str) -> Result<Self, InvalidMoment> {
         match (text.parse(), humantime::parse_duration(text)) {
             (Ok(at), _) => Ok(Self::At(at)),
             (_, Ok(ago)) => Ok(Self::Ago(ago)),
@@ -34,7 +34,7 @@ impl Moment {
 
     /// The time that is meant, seen from `now`; the beginning of time for a duration longer than that.
     #[must_use]
-    pub(super) fn resolve(self, now: Timestamp) -> Timestamp {
+    pub(in crate::commands) fn resolve(self, now: Timestamp) -> Timestamp {
         match self {
             Self::At(at) => at,
             Self::Ago(ago) => now.checked_sub(ago).unwrap_or(Timestamp::MIN),

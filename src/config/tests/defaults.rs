@@ -51,6 +51,7 @@ fn the_readmes_example_reads_into_the_defaults() {
     assert_eq!(defaults.metrics, settings.metrics);
     assert_eq!(format!("{:?}", defaults.log), format!("{:?}", settings.log));
     assert_eq!((defaults.late_after, &defaults.event_streams), (settings.late_after, &settings.event_streams));
+    assert_eq!(defaults.backfill, settings.backfill);
     assert_eq!((defaults.redaction, defaults.log.json), (Redaction::Standard, false));
     assert_eq!(defaults.store.dir, Path::new("./data"));
     assert_eq!(defaults.store.dedupe_window, Duration::from_secs(32 * 24 * 60 * 60));

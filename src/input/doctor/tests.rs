@@ -25,6 +25,7 @@ fn accounts(tokens: &[(&str, &str)]) -> Vec<Account> {
     let account = |(sid, token): &(&str, &str)| Account {
         sid: AccountSid::parse(sid).expect(sid),
         auth_tokens: vec![(*token).to_owned().into()],
+        api_key: None,
     };
     tokens.iter().map(account).collect()
 }

@@ -26,7 +26,7 @@ fn verifier() -> Verifier {
     let sid = AccountSid::parse(ACCOUNT).expect("valid");
     Verifier::new(
         &[PublicUrl::parse(URL).expect(URL)],
-        &[Account { sid, auth_tokens: vec!["12345".to_owned().into()] }],
+        &[Account { sid, auth_tokens: vec!["12345".to_owned().into()], api_key: None }],
     )
 }
 

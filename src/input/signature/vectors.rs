@@ -105,7 +105,7 @@ const REAL: &str = "AccountSid=AC9a5a39b6ac47a0061bb00da10efd8264&Level=ERROR&Pa
 fn verifier(url: &str, account: &str, token: &str) -> Verifier {
     let sid = AccountSid::parse(account).expect(account);
     let url = PublicUrl::parse(url).expect(url);
-    Verifier::new(&[url], &[Account { sid, auth_tokens: vec![token.to_owned().into()] }])
+    Verifier::new(&[url], &[Account { sid, auth_tokens: vec![token.to_owned().into()], api_key: None }])
 }
 
 fn delivery(url: &str, body: &str, signature: &str) -> Delivery {

@@ -12,13 +12,14 @@ use crate::metrics::Admission;
 use crate::metrics::CounterRow;
 use crate::quarantine::{QuarantineReason, Quarantined};
 use crate::sid::AccountSid;
+use crate::store::feeds::Feeds;
 use crate::store::prepared::Prepared;
 use crate::store::seen::Seen;
 
 fn state() -> State {
     let numbers = Numbers { events: 0, last_seq: 0, cursor: 0 };
     let admission = Admission::new(3, false);
-    State { numbers, seen: Seen::default(), remembered: 0, remembered_max: 1_000, admission }
+    State { numbers, seen: Seen::default(), remembered: 0, remembered_max: 1_000, admission, feeds: Feeds::default() }
 }
 
 fn event(number: u64, code: u64) -> Arrival {
@@ -107,7 +108,7 @@ fn delays_are_of_what_was_sent_and_late_events_are_counted_beside() {
         Arrival::Quarantined(entry) => Arrival::Quarantined(entry),
     };
     let position = Position { feed: "alerts AC1".to_owned(), read_through: Timestamp::UNIX_EPOCH };
-    let origin = Origin::Page { source: Source::AlertsApi, position };
+    let origin = Origin::Page { source: Source::AlertsApi, position: Some(position), conflict: None };
     let page = Prepared::new(Intake { arrivals: vec![late(3)], ignored: Vec::new(), origin });
     let intakes = [batch(vec![event(1, 11200), late(2), late(2)]), page];
     let gains = change(&state, &intakes).gains;
@@ -144,7 +145,7 @@ fn what_is_remembered_beyond_the_limit_is_to_be_forgotten() {
 fn a_position_moves_with_what_it_covers_and_also_without() {
     let position = Position { feed: "alerts AC1".to_owned(), read_through: Timestamp::UNIX_EPOCH };
     let page = |arrivals| {
-        let origin = Origin::Page { source: Source::Webhook, position: position.clone() };
+        let origin = Origin::Page { source: Source::AlertsApi, position: Some(position.clone()), conflict: None };
         [Prepared::new(Intake { arrivals, ignored: Vec::new(), origin })]
     };
     let state = state();

@@ -66,10 +66,11 @@ impl Writer {
         Ok(())
     }
 
-    /// Applies the limits of time and number, then those of size.
+    /// Applies the limits of time and number, then those of size; and counts what has not come in its time.
     pub(super) fn maintain(&mut self) -> Result<(), CommitError> {
         let delivered_through = self.delivered_through();
         if_possible(retention::apply(&mut self.disk, &mut self.state, &self.room.limits, delivered_through))?;
+        if_possible(self.count_overdue())?;
         self.show_oldest()?;
         self.look_after_room()
     }

@@ -22,7 +22,7 @@ fn sid(number: usize) -> AccountSid {
 /// Accounts of these numbers, each with the token `token-N`.
 fn verifier(url: &str, numbers: impl Iterator<Item = usize>) -> Verifier {
     let accounts: Vec<_> = numbers
-        .map(|number| Account { sid: sid(number), auth_tokens: vec![format!("token-{number}").into()] })
+        .map(|number| Account { sid: sid(number), auth_tokens: vec![format!("token-{number}").into()], api_key: None })
         .collect();
     Verifier::new(&[PublicUrl::parse(url).expect(url)], &accounts)
 }
