@@ -73,7 +73,7 @@ pub struct FeedState<const N: usize> {
 }
 
 /// Everything that is known of feeds.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Feeds {
     pub(super) accounts: HashMap<AccountSid, AccountFeeds>,
     pub(super) positions: BTreeMap<String, Timestamp>,

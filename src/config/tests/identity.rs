@@ -34,6 +34,27 @@ fn no_token_is_a_fault() {
     assert!(case.faults().iter().any(|fault| fault.starts_with("TWILIO_AUTH_TOKEN: is set without")));
 }
 
+/// Its Sid alone, or its secret alone, would be refused by Twilio once a message, far from here.
+#[test]
+fn an_api_key_is_a_sid_and_a_secret_in_a_file() {
+    let entry = "{sid: AC1, auth_token_files: DIR/token, api_key_file: DIR/key}";
+    let sid = format!("SK{}", "0".repeat(32));
+    let keyed = |text: &str| {
+        let case = account(entry);
+        case.write("token", TOKEN);
+        case.write("key", text);
+        case
+    };
+    let loaded = keyed(&format!("{sid}:hu:sh\n")).loaded();
+    let key = loaded.settings.accounts[0].api_key.as_ref().expect("a key");
+    assert_eq!((key.sid.as_str(), key.secret.expose_secret()), (sid.as_str(), "hu:sh"));
+    assert!(!format!("{loaded:?}").contains("hu:sh"), "a secret stands nowhere");
+    for text in ["", &sid, &format!("{sid}:"), "AC1:hush", "hush", &format!("{sid}0:hush")] {
+        let fault = keyed(text).fault();
+        assert!(fault.starts_with("accounts[0].api_key_file: ") && !fault.contains("hush"), "{text:?}: {fault}");
+    }
+}
+
 #[test]
 fn an_empty_or_blank_token_is_a_fault() {
     for (text, sentence) in [

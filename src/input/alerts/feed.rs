@@ -186,8 +186,9 @@ impl Reader {
     ///
     /// [`Fault`], if not everything could be read, or not all of it be added.
     async fn round(&self, first: Duration) -> Result<(), Fault> {
-        // A second time where the proof came after what was held back for want of it.
-        for _ in 0..2 {
+        // A second time where the proof came after what was held back for want of it. What is held back even then is of another account,
+        // which stands in the list of this one.
+        for is_last in [false, true] {
             let found = self.read_on(first).await?;
             if found.recovered > 0 || found.quarantined > 0 {
                 let Found { found, known, recovered, quarantined, .. } = found;
@@ -200,8 +201,8 @@ impl Reader {
             }
             let state = self.store.feed_state(&self.account, []).await.map_err(gone)?;
             match state.identity {
-                Identity::Proved => {}
-                Identity::Unproved => return Err(unproved(found.held)),
+                Identity::Proved if !is_last => {}
+                Identity::Proved | Identity::Unproved => return Err(unproved(found.held)),
                 Identity::Refuted => return Err(refuted()),
             }
         }

@@ -140,14 +140,42 @@ fn what_is_remembered_beyond_the_limit_is_to_be_forgotten() {
     assert_eq!(state.remembered, 10);
 }
 
+fn page(arrivals: Vec<Arrival>, position: Option<Position>) -> Prepared {
+    let origin = Origin::Page { source: Source::AlertsApi, position, conflict: None };
+    Prepared::new(Intake { arrivals, ignored: Vec::new(), origin })
+}
+
+/// Else the mark would pass what has not been taken, and it would be counted as received each time it is asked for.
+#[test]
+fn what_is_held_back_holds_its_position_and_counts_as_nothing() {
+    let mut state = state();
+    let pushed = [form(event(1, 1), 1)];
+    state.apply(&mut change(&state, &pushed), &[]);
+    let position = Some(Position { feed: "alerts AC1".to_owned(), read_through: Timestamp::UNIX_EPOCH });
+    let unproved = [page(vec![event(2, 1), entry(1)], position.clone())];
+    let held = change(&state, &unproved);
+    assert_eq!(held.receipts, [Receipt::Held, Receipt::Stored]);
+    assert_eq!((held.positions.len(), held.events), (0, 0));
+    assert_eq!(counted(&held, &CounterRow::received(Source::AlertsApi, 0)), 1, "the entry of the quarantine");
+
+    // The same page with the event that push has brought: from there on it is proved.
+    let proving = [page(vec![event(3, 1), event(1, 1), event(2, 1)], position)];
+    assert!(!state.knows_all([page(vec![event(1, 1)], None)].iter()), "a duplicate that has to be written down");
+    let mut proved = change(&state, &proving);
+    assert_eq!(proved.receipts, [Receipt::Held, Receipt::Duplicate, Receipt::Stored]);
+    assert_eq!(counted(&proved, &CounterRow::missed(crate::level::Level::Error, 0)), 1);
+    state.apply(&mut proved, &[]);
+    assert!(state.knows_all([page(vec![event(1, 1)], None)].iter()), "proved once");
+    let again = change(&state, &proving);
+    assert_eq!(again.receipts, [Receipt::Stored, Receipt::Duplicate, Receipt::Duplicate]);
+    assert_eq!(again.positions.len(), 1);
+}
+
 /// A page without anything new has been read all the same, or it would be asked for for ever.
 #[test]
 fn a_position_moves_with_what_it_covers_and_also_without() {
     let position = Position { feed: "alerts AC1".to_owned(), read_through: Timestamp::UNIX_EPOCH };
-    let page = |arrivals| {
-        let origin = Origin::Page { source: Source::AlertsApi, position: Some(position.clone()), conflict: None };
-        [Prepared::new(Intake { arrivals, ignored: Vec::new(), origin })]
-    };
+    let page = |arrivals| [page(arrivals, Some(position.clone()))];
     let state = state();
     for intakes in [page(Vec::new()), page(vec![event(1, 1)])] {
         let change = change(&state, &intakes);
@@ -158,7 +186,7 @@ fn a_position_moves_with_what_it_covers_and_also_without() {
 }
 
 /// Everything that tells two states apart, after `intakes` in groups of these lengths.
-fn after(intakes: &[Prepared], lengths: &[usize]) -> (Numbers, u64, Admission, Vec<Receipt>, u64, Vec<bool>) {
+fn after(intakes: &[Prepared], lengths: &[usize]) -> (Numbers, Feeds, Admission, Vec<Receipt>, u64, Vec<bool>) {
     let mut state = state();
     let (mut receipts, mut events, mut rest) = (Vec::new(), 0, intakes);
     for length in lengths.iter().copied().chain([intakes.len()]) {
@@ -169,20 +197,31 @@ fn after(intakes: &[Prepared], lengths: &[usize]) -> (Numbers, u64, Admission, V
         state.apply(&mut change, &[]);
         rest = behind;
     }
-    let known = intakes.iter().flat_map(|intake| &intake.items).map(|item| state.seen.knows(item.fingerprints));
-    (state.numbers, state.remembered, state.admission, receipts, events, known.collect())
+    let known = intakes
+        .iter()
+        .flat_map(|intake| &intake.items)
+        .map(|item| state.seen.knows(item.fingerprints))
+        .collect::<Vec<_>>();
+    let remembered = receipts.iter().filter(|receipt| **receipt == Receipt::Stored).count() as u64;
+    assert_eq!(state.remembered, remembered);
+    (state.numbers, state.feeds.clone(), state.admission.clone(), receipts, events, known)
 }
 
 proptest! {
     /// How requests fall into groups is chance. It must not decide anything.
     #[test]
     fn the_bounds_of_groups_decide_nothing(
-        arrivals in prop::collection::vec((0_u64..20, 0_u64..6, 0_u64..30, any::<bool>()), 0..40),
+        arrivals in prop::collection::vec((0_u64..20, 0_u64..6, 0_u64..30, 0_u8..4), 0..40),
         lengths in prop::collection::vec(0_usize..7, 0..20),
     ) {
         let intakes: Vec<_> = arrivals
             .into_iter()
-            .map(|(number, code, mac, is_event)| form(if is_event { event(number, code) } else { entry(number) }, mac))
+            .map(|(number, code, mac, kind)| match kind {
+                0 => form(entry(number), mac),
+                1 => page(vec![event(number, code), entry(number)], None),
+                2 => batch(vec![event(number, code)]),
+                _ => form(event(number, code), mac),
+            })
             .collect();
         prop_assert_eq!(after(&intakes, &lengths), after(&intakes, &[]));
     }
