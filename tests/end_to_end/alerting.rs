@@ -2,6 +2,7 @@
 //!
 //! What takes hours (windows, holds, gaps) is in `tests/grafana/promtool/`; here is what only running programs can show.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
@@ -13,14 +14,20 @@ with_each_release!(
     a_first_ever_event_is_a_notification_within_two_scrapes_and_an_evaluation,
     what_is_over_is_told_as_resolved_and_a_crash_tells_nothing_again,
     a_prometheus_that_joins_late_fires_nothing,
+    a_late_event_is_told_as_late_and_is_no_incident,
 );
 
 const ALERT: &str = "TwilioDebuggerErrorEvent";
 
 /// Every rule there is, as the binary prints them for the job of the harness.
 fn rules() -> String {
-    let output = Command::new(binary()).args(["rules", "--job", "exporter", "--with", "events,silence"]).output();
-    let output = output.expect("the binary runs");
+    rules_with(&[])
+}
+
+fn rules_with(arguments: &[&str]) -> String {
+    let mut command = Command::new(binary());
+    command.args(["rules", "--job", "exporter", "--with", "events,silence"]).args(arguments);
+    let output = command.output().expect("the binary runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text")
 }
@@ -128,6 +135,64 @@ async fn a_prometheus_that_joins_late_fires_nothing(release: Release) {
     // It is a full member from now on.
     assert_eq!(exporter.post(&event(501, "11200")).await, Some(204));
     second.until(&format!("ALERTS{{alertname=\"{ALERT}\",alertstate=\"firing\"}}"), |firing| firing == 1.0).await;
+}
+
+/// The name and the code of every alert that a Prometheus has.
+async fn told(prometheus: &Prometheus) -> BTreeSet<(String, String)> {
+    let label = |alert: &serde_json::Value, name: &str| alert["labels"][name].as_str().unwrap_or_default().to_owned();
+    let alerts = prometheus.alerts().await;
+    alerts.iter().map(|alert| (label(alert, "alertname"), label(alert, "error_code"))).collect()
+}
+
+/// Backfill finds what an outage has cost, of a code that everybody knows and of one that nobody has ever seen: both Prometheus of a
+/// pair must see the late event beside the event, or one of them pages for what happened yesterday.
+async fn a_late_event_is_told_as_late_and_is_no_incident(release: Release) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let thresholds = folder.path().join("thresholds.yaml");
+    let entries = "- {level: error, window: 5m, threshold: 1, severity: critical}\n\
+                   - {level: any, window: 24h, threshold: 1, severity: critical}\n\
+                   - {code: each, level: error, window: 15m, threshold: 1, severity: critical}\n";
+    std::fs::write(&thresholds, entries).expect("writable");
+    let rules = rules_with(&["--thresholds", thresholds.to_str().expect("UTF-8")]);
+    let mut exporter = Setup::default().telemetry_everywhere().start().await;
+    let joins = async |replica, exporter: &Exporter| {
+        let prometheus = Prometheus::of(release).replica(replica).evaluating(&rules).at_its_own_address();
+        prometheus.scraping(exporter).await
+    };
+    // A code that is known when the pair begins: shown to somebody, and left behind by an earlier process.
+    let before = joins("a", &exporter).await;
+    for number in 1..=3 {
+        assert_eq!(exporter.post(&event(number, "30007")).await, Some(204));
+    }
+    before.sees("twilio_debugger_events_total{error_code=\"30007\"}", 3).await;
+    exporter.process.kill();
+    exporter.start_again().await;
+    let pair = [joins("b", &exporter).await, joins("c", &exporter).await];
+    for replica in &pair {
+        replica.sees("twilio_debugger_events_total{error_code=\"30007\"}", 3).await;
+        replica.scrapes(2).await;
+    }
+
+    // Their Timestamp is months ago.
+    assert_eq!(exporter.post(&Event::new(4, "30007")).await, Some(204));
+    assert_eq!(exporter.post(&Event::new(5, "11200")).await, Some(204));
+    let late = |code: &str| ("TwilioDebuggerLateEvents".to_owned(), code.to_owned());
+    for replica in &pair {
+        replica.sees("twilio_debugger_late_events_total{error_code=\"30007\"}", 1).await;
+        replica.sees("twilio_debugger_late_events_total{error_code=\"11200\"}", 1).await;
+        // What fires for one evaluation is held for minutes, and would be seen after these.
+        replica.evaluations(4).await;
+        assert_eq!(told(replica).await, [late(""), late("11200")].into());
+    }
+
+    // The next that is not late is an incident, and counted as one.
+    assert_eq!(exporter.post(&event(6, "30007")).await, Some(204));
+    for replica in &pair {
+        let firing = format!("ALERTS{{alertname=\"{ALERT}\",alertstate=\"firing\"}}");
+        replica.until(&firing, |firing| firing == 1.0).await;
+        replica.evaluations(2).await;
+        assert!(told(replica).await.contains(&("TwilioDebuggerEventsAboveThreshold".to_owned(), "30007".to_owned())));
+    }
 }
 
 /// VictoriaMetrics counts the first sample of a series that it has not seen before, unless that is large: 3 would be a burst.

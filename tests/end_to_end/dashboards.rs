@@ -123,6 +123,8 @@ async fn the_counts_are_right(world: &World, range: Range) {
     assert_eq!(by("level", &levels), map([("error", 6.0)]));
     let share = world.run(&query("twilio-debugger-code / Share of all events / A"), range, &one_code).await;
     assert_eq!(share[0].value, 0.6);
+    let late = world.run(&query("twilio-debugger-overview / Late events by code, top 10 / A"), range, &all).await;
+    assert_eq!(late.iter().map(|row| row.label("error_code")).collect::<Vec<_>>(), ["32009"]);
     // Levels and codes can be chosen.
     let warnings = range.variables().with("level", "warning|info");
     let codes = world.run(&query("twilio-debugger-overview / What fails / A"), range, &warnings).await;

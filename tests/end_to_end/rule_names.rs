@@ -185,7 +185,7 @@ fn rules() -> Vec<(String, String)> {
 #[tokio::test]
 async fn every_rule_names_only_what_is_served() {
     let rules = rules();
-    assert_eq!(rules.len(), 23);
+    assert_eq!(rules.len(), 24);
     assert_served(&rules).await;
 }
 

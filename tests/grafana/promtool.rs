@@ -106,19 +106,40 @@ fn a_warning_is_counted_as_an_error_is() {
 /// A part of a rule that could go without a test noticing would be one that nobody needs, or that nobody has tested.
 #[test]
 fn without_any_part_of_how_events_are_counted_a_unit_test_fails() {
-    const GUARD: &str = r#"              and on (job, instance)
-              (process_start_time_seconds{job="twilio-debugger-exporter"} == process_start_time_seconds{job="twilio-debugger-exporter"} offset 5m)
+    const GUARD: &str = r#"
+                  and on (job, instance)
+                  (process_start_time_seconds{job="twilio-debugger-exporter"} == process_start_time_seconds{job="twilio-debugger-exporter"} offset 5m)"#;
+    const RESETS: &str = r#"                resets(twilio_debugger_events_total{job="twilio-debugger-exporter", level="error"}[5m]) > 0
+                or
 "#;
-    const RESETS: &str = r#"              unless resets(twilio_debugger_events_total{job="twilio-debugger-exporter", level="error"}[5m]) > 0
+    const BIRTH: &str = "                    unless\n";
+    const REPLACED: &str = r#"                unless
+                (
+                  twilio_debugger_events_total{job="twilio-debugger-exporter", level="error"} offset 5m
+                  unless
+                  twilio_debugger_late_events_total{job="twilio-debugger-exporter", level="error"} offset 5m
+                )
 "#;
-    const BIRTH: &str = "                unless\n";
+    const NO_LATE_NOW: &str = r#"              or
+              0 * last_over_time(twilio_debugger_events_total{job="twilio-debugger-exporter", level="error"}[5m])
+"#;
+    const NO_LATE_THEN: &str = r#"                or
+                0 * min_over_time(twilio_debugger_events_total{job="twilio-debugger-exporter", level="error"}[5m])
+"#;
+    const NOTHING_THEN: &str = r#"              or
+              0 * min_over_time(twilio_debugger_events_total{job="twilio-debugger-exporter", level="error"}[5m])
+"#;
     let bench = Bench::new();
     let rules = bench.read("events.rules.yaml");
     for (part, instead) in [
         (GUARD, ""),
         (RESETS, ""),
-        (BIRTH, "                and\n"),
-        ("            increase(", "            0 * increase("),
+        (BIRTH, "                    and\n"),
+        (REPLACED, ""),
+        (NO_LATE_NOW, ""),
+        (NO_LATE_THEN, ""),
+        (NOTHING_THEN, ""),
+        ("twilio_debugger_late_events_total", "twilio_debugger_no_events_total"),
         ("        keep_firing_for: 10m\n", ""),
         ("level=\"error\"", "level=~\".+\""),
         ("sum by (job, error_code) (", "sum by (job, error_code, instance) ("),
@@ -128,9 +149,11 @@ fn without_any_part_of_how_events_are_counted_a_unit_test_fails() {
         assert!(rules.contains(part), "{part}");
         bench.write("events.rules.yaml", &rules.replace(part, instead));
         for promtool in PROMTOOLS {
-            let output = bench.run(promtool, &["test", "rules", "events.yaml"]);
-            let said = said(&output);
-            assert!(!output.status.success() && said.contains("exp:["), "without {part}{promtool} says:\n{said}");
+            let is_caught = ["events.yaml", "late-exporters.yaml"].iter().any(|test| {
+                let output = bench.run(promtool, &["test", "rules", test]);
+                !output.status.success() && said(&output).contains("exp:[")
+            });
+            assert!(is_caught, "{promtool} does not miss {part}");
         }
     }
 }

@@ -19,10 +19,7 @@ fn each_entry_is_a_rule() {
     let file = prometheus::parse(&with_thresholds("prometheus", EVERY_FORM));
     let group = file.groups.iter().find(|group| group.name == "twilio-debugger-thresholds").expect("the group");
     let expected = [
-        (
-            "twilio_debugger_accepted_events_total{job=\"twilio-debugger-exporter\", level=~\"error|warning\"}[5m]",
-            ">= 1",
-        ),
+        ("twilio_debugger_events_total{job=\"twilio-debugger-exporter\", level=~\"error|warning\"}[5m]", ">= 1"),
         ("level=\"error\", error_code=\"11200\"}[15m]", ">= 5"),
         ("level=\"warning\", error_code=\"overflow\"}[1h]", ">= 999999999"),
         ("twilio_debugger_events_total{job=\"twilio-debugger-exporter\", level=~\"error|warning\"}[12h]", ">= 20"),

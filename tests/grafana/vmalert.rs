@@ -72,7 +72,7 @@ impl VictoriaMetrics {
         assert!(self.client.get(url).send().await.expect("an answer").status().is_success());
     }
 
-    /// The error codes for which an alert has fired at any time of these hours.
+    /// The error codes for which an alert has fired at any time of these hours; empty for one that is about none.
     async fn fired(&self, alert: &str, from: Timestamp, to: Timestamp) -> BTreeSet<String> {
         let selector = format!("ALERTS{{alertname=\"{alert}\",alertstate=\"firing\"}}");
         let selector = percent_encoding::utf8_percent_encode(&selector, percent_encoding::NON_ALPHANUMERIC);
@@ -81,7 +81,7 @@ impl VictoriaMetrics {
         let answer = self.client.get(url).send().await.expect("an answer").text().await.expect("a body");
         let answer: serde_json::Value = serde_json::from_str(&answer).expect("JSON");
         let series = answer["data"].as_array().unwrap_or_else(|| panic!("no list: {answer}"));
-        series.iter().map(|labels| labels["error_code"].as_str().expect("a code").to_owned()).collect()
+        series.iter().map(|labels| labels["error_code"].as_str().unwrap_or_default().to_owned()).collect()
     }
 }
 
@@ -109,6 +109,7 @@ async fn of_an_hour_of_first_events_and_old_counters_the_first_events_alone_fire
             format!("job=\"twilio-debugger-exporter\",instance=\"{instance}\",level=\"error\",error_code=\"{code}\"");
         format!("twilio_debugger_events_total{{{labels}}}")
     };
+    let late = |code: &str| counter("a", code).replace("_events_total", "_late_events_total");
     let process = |instance: &str| {
         format!("process_start_time_seconds{{job=\"twilio-debugger-exporter\",instance=\"{instance}\"}}")
     };
@@ -134,6 +135,11 @@ async fn of_an_hour_of_first_events_and_old_counters_the_first_events_alone_fire
         hour(from, &counter("restart", "50005"), |minute| (minute != 30).then_some(500)),
         hour(from, &process("new"), since(30, 2000)),
         hour(from, &counter("new", "50001"), since(30, 9)),
+        // What comes late: of a code that is old, and of one that is not.
+        hour(from, &counter("a", "50006"), |minute| Some(if minute < 30 { 500 } else { 900 })),
+        hour(from, &late("50006"), |minute| Some(if minute < 30 { 0 } else { 400 })),
+        hour(from, &counter("a", "50007"), |minute| (minute >= 30).then_some(if minute > 30 { 400 } else { 0 })),
+        hour(from, &late("50007"), |minute| (minute >= 30).then_some(if minute > 30 { 400 } else { 0 })),
     ];
     database.import(samples.concat()).await;
 
@@ -161,7 +167,9 @@ async fn of_an_hour_of_first_events_and_old_counters_the_first_events_alone_fire
     assert_eq!(events, codes(&["11200", "13224", "30007"]));
     let new = database.fired("TwilioDebuggerNewErrorCode", from, to).await;
     assert_eq!(new, codes(&["11200", "13224"]));
-    // No threshold of three is reached by one event each.
+    // No threshold of three is reached by one event each, but that of all codes together by these three.
     let thresholds = database.fired("TwilioDebuggerEventsAboveThreshold", from, to).await;
-    assert_eq!(thresholds, codes(&[]));
+    assert_eq!(thresholds, codes(&[""]));
+    let late = database.fired("TwilioDebuggerLateEvents", from, to).await;
+    assert_eq!(late, codes(&["", "50007"]));
 }

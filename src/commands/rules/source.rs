@@ -184,7 +184,7 @@ mod tests {
         let source = Source { job: "j", runbooks: "https://r", thresholds: &thresholds, with: &with };
         let rendered = source.render();
         assert!(!rendered.contains('@'), "{rendered}");
-        assert_eq!(rendered.matches("- alert: ").count(), 23);
+        assert_eq!(rendered.matches("- alert: ").count(), 24);
     }
 
     #[test]

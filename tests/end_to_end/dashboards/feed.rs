@@ -1,6 +1,6 @@
 //! What has happened when the dashboards are looked at: a bad quarter of an hour, in seconds.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 
@@ -13,6 +13,9 @@ use test_support::{ACCOUNT, Event, Exporter, Prometheus, Release, TOKEN};
 pub(crate) const SUBACCOUNT: &str = "AC00000000000000000000000000000002";
 const SUBACCOUNT_TOKEN: &str = "fedcba9876543210fedcba9876543210";
 
+/// Longer than an event takes to arrive on a busy machine, and not so long that the range grows with it.
+const LATE_AFTER: Duration = Duration::from_secs(30);
+
 /// The events, each of which is stored and counted once.
 const EVENTS: [Fed; 10] = [
     Fed::new("11200", "ERROR").calling("https://app.example.com/sms", 502).about("SM"),
@@ -22,7 +25,7 @@ const EVENTS: [Fed; 10] = [
     Fed::new("11200", "ERROR").calling("https://app.example.com/voice", 500).about("CA").by_subaccount(),
     Fed::new("30007", "WARNING").about("SM"),
     Fed::new("30007", "WARNING").about("SM"),
-    Fed::new("32009", "WARNING").about("CA").by_subaccount(),
+    Fed::new("32009", "WARNING").about("CA").by_subaccount().late(),
     Fed::new("", "ERROR"),
     // After a restart.
     Fed::new("11200", "ERROR").calling("https://app.example.com/sms", 502).about("SM"),
@@ -36,11 +39,12 @@ struct Fed {
     exchange: Option<(&'static str, u16)>,
     resource: Option<&'static str>,
     by_subaccount: bool,
+    is_late: bool,
 }
 
 impl Fed {
     const fn new(error_code: &'static str, level: &'static str) -> Self {
-        Self { error_code, level, exchange: None, resource: None, by_subaccount: false }
+        Self { error_code, level, exchange: None, resource: None, by_subaccount: false, is_late: false }
     }
 
     const fn calling(mut self, url: &'static str, status: u16) -> Self {
@@ -58,6 +62,11 @@ impl Fed {
         self
     }
 
+    const fn late(mut self) -> Self {
+        self.is_late = true;
+        self
+    }
+
     fn event(self, number: usize) -> Event {
         let mut payload = json!({"more_info": {"Msg": format!("Something failed, number {number}")}});
         if !self.error_code.is_empty() {
@@ -72,10 +81,11 @@ impl Fed {
                 json!({"request": {"method": "POST", "url": url}, "response": {"status_code": status}});
         }
         let number = u64::try_from(number).expect("small");
+        let age = if self.is_late { LATE_AFTER * 2 } else { Duration::ZERO };
         let event = Event::new(number, self.error_code)
             .with("Level", self.level)
             .with("Payload", &payload.to_string())
-            .with("Timestamp", &jiff::Timestamp::now().to_string());
+            .with("Timestamp", &(jiff::Timestamp::now() - age).to_string());
         if self.by_subaccount { event.with("AccountSid", SUBACCOUNT).with("ParentAccountSid", ACCOUNT) } else { event }
     }
 }
@@ -85,7 +95,7 @@ impl Fed {
 pub(crate) struct World {
     pub(crate) prometheus: Prometheus,
     pub(crate) logs: VictoriaLogs,
-    /// When it began, in seconds since 1970.
+    /// When its first event happened, at the latest, in seconds since 1970.
     pub(crate) from: u64,
     /// When all of it but the last event had been scraped.
     pub(crate) midway: u64,
@@ -95,13 +105,14 @@ pub(crate) struct World {
 impl World {
     /// Lets it happen.
     pub(crate) async fn new(account_label: bool) -> Self {
-        let from = now() - 1;
+        let from = now() - LATE_AFTER.as_secs() * 2 - 1;
         let logs = VictoriaLogs::start().await;
         let mut exporter = Setup::default()
             .accounts(&[(ACCOUNT, &[TOKEN]), (SUBACCOUNT, &[SUBACCOUNT_TOKEN])])
             .yaml(&format!("metrics: {{account_label: {account_label}}}"))
             .yaml("error_catalogue: DIR/codes.json")
             .file("codes.json", r#"[{"code": 11200, "message": "HTTP retrieval failure"}]"#)
+            .yaml(&format!("late_after: {}s", LATE_AFTER.as_secs()))
             .yaml(&format!("otlp: {{endpoint: '{}', protocol: http/protobuf}}", logs.endpoint()))
             .start()
             .await;
