@@ -100,7 +100,7 @@ const NOT_IN_THE_SCHEMA: &[(&str, &str)] = &[
 ];
 
 /// Keys of the schema that have no default, beside those of Kubernetes' own objects.
-const WITHOUT_DEFAULT: [&str; 5] = [
+const WITHOUT_DEFAULT: [&str; 8] = [
     // For the condition of a parent chart; this one does not read it.
     ".enabled",
     // Listed so that the answer can say which value of the chart sets them.
@@ -108,6 +108,9 @@ const WITHOUT_DEFAULT: [&str; 5] = [
     ".config.public_url",
     ".config.telemetry",
     // The exporter's own default holds.
+    ".config.error_catalogue",
+    ".config.event_streams",
+    ".config.late_after",
     ".config.redaction",
 ];
 

@@ -7,7 +7,7 @@ use serde_json::json;
 use test_support::event::PUBLIC_URL;
 use test_support::exporter::Setup;
 use test_support::victorialogs::VictoriaLogs;
-use test_support::{ACCOUNT, Event, Exporter, Prometheus, Release, TOKEN};
+use test_support::{ACCOUNT, Event, Exporter, Monitor, Prometheus, Release, TOKEN};
 
 /// A subaccount with a token of its own.
 pub(crate) const SUBACCOUNT: &str = "AC00000000000000000000000000000002";
@@ -100,6 +100,7 @@ pub(crate) struct World {
     /// When all of it but the last event had been scraped.
     pub(crate) midway: u64,
     _exporter: Exporter,
+    _monitor: Monitor,
 }
 
 impl World {
@@ -107,9 +108,12 @@ impl World {
     pub(crate) async fn new(account_label: bool) -> Self {
         let from = now() - LATE_AFTER.as_secs() * 2 - 1;
         let logs = VictoriaLogs::start().await;
+        // It knows the one account and refuses the other.
+        let monitor = Monitor::start();
         let mut exporter = Setup::default()
             .accounts(&[(ACCOUNT, &[TOKEN]), (SUBACCOUNT, &[SUBACCOUNT_TOKEN])])
             .yaml(&format!("metrics: {{account_label: {account_label}}}"))
+            .yaml(&format!("backfill: {{enabled: true, url: '{}'}}", monitor.url()))
             .yaml("error_catalogue: DIR/codes.json")
             .file("codes.json", r#"[{"code": 11200, "message": "HTTP retrieval failure"}]"#)
             .yaml(&format!("late_after: {}s", LATE_AFTER.as_secs()))
@@ -143,7 +147,7 @@ impl World {
         exporter.metric_is("twilio_debugger_exporter_otlp_records_total", records as f64).await;
         prometheus.scrapes(4).await;
         exporter.metrics().await.assert_adds_up();
-        Self { prometheus, logs, from, midway, _exporter: exporter }
+        Self { prometheus, logs, from, midway, _exporter: exporter, _monitor: monitor }
     }
 }
 

@@ -175,6 +175,12 @@ impl Monitor {
     }
 }
 
+impl std::fmt::Debug for Monitor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Monitor").field("address", &self.mind.address).finish_non_exhaustive()
+    }
+}
+
 impl Drop for Monitor {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
