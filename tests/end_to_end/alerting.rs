@@ -20,7 +20,7 @@ with_each_release!(
 const ALERT: &str = "TwilioDebuggerErrorEvent";
 
 /// Every rule there is, as the binary prints them for the job of the harness.
-fn rules() -> String {
+pub(crate) fn rules() -> String {
     rules_with(&[])
 }
 

@@ -7,7 +7,9 @@ use jiff::SignedDuration;
 use test_support::batch::error_log;
 use test_support::post::{self, Post};
 use test_support::scripted::{Protocol, Reply, Scripted};
-use test_support::{Alert, Batch, Clock, Event, Monitor, wait};
+use test_support::{Alert, Batch, Clock, Event, Monitor, Prometheus, Release, wait};
+
+use crate::alerting::rules;
 
 use super::{ACCEPTED, COUNTED, KNOWN, MISSED, following, minutes, noon, page_of, pushed, read_through};
 
@@ -151,4 +153,38 @@ async fn where_a_stream_delivers_what_is_missed_is_judged_four_hours_later() {
     exporter.start_again().await;
     exporter.metric_is(MISSED, 1.0).await;
     page_of(&exporter).await.assert_adds_up();
+}
+
+/// An outage that is over is no incident of now; that push loses events is one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_made_up_for_pages_nobody_and_is_told_as_missed() {
+    let clock = Clock::at(noon());
+    let monitor = Monitor::start();
+    let mut exporter = clock.under(following(&monitor)).start().await;
+    read_through(&exporter, noon()).await;
+    let prometheus = Prometheus::of(Release::Three).evaluating(&rules()).scraping(&exporter).await;
+    assert_eq!(exporter.post(&pushed(1, noon())).await, Some(204));
+    monitor.add([Alert::new(1, "11200", noon())]);
+    prometheus.scrapes(2).await;
+    exporter.process.kill();
+
+    let now = clock.advance(minutes(60));
+    let at = |number: u64| noon() + SignedDuration::from_secs(60 + number.cast_signed());
+    monitor.add((0..600).map(|number| Alert::new(2 + number, ["30007", "12345"][(number % 2) as usize], at(number))));
+    exporter.start_again().await;
+    read_through(&exporter, now).await;
+    assert_eq!(page_of(&exporter).await.get(MISSED), Some(600.0));
+    let firing = "ALERTS{alertname=\"TwilioDebuggerExporterEventsMissed\",alertstate=\"firing\"}";
+    prometheus.until(firing, |firing| firing == 1.0).await;
+    prometheus.scrapes(3).await;
+    prometheus.evaluations(3).await;
+    // What was pushed is an event of now.
+    let of_now = |labels: &serde_json::Value| labels["error_code"] == "11200";
+    let about_the_outage =
+        |name: &str| name.starts_with("TwilioDebuggerExporter") || name == "TwilioDebuggerLateEvents";
+    for alert in prometheus.alerts().await {
+        let labels = &alert["labels"];
+        let name = labels["alertname"].as_str().unwrap_or_default();
+        assert!(of_now(labels) || about_the_outage(name), "{alert}");
+    }
 }
