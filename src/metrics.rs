@@ -9,6 +9,7 @@
 //! may carry many events.
 
 mod admission;
+mod affected;
 pub mod durable;
 pub mod event_series;
 mod exposition;
@@ -23,6 +24,8 @@ use jiff::Timestamp;
 use prometheus::proto::MetricFamily;
 
 pub use self::admission::{Admission, AdmittedCode};
+pub use self::affected::Touched;
+use self::affected::{Affected, ESTIMATES_MAX};
 use self::durable::DurableCounter;
 pub use self::durable::{CounterRow, Gains, SeriesGain};
 use self::event_series::{EventSeries, StoredSeries, Viewer};
@@ -64,6 +67,7 @@ const NO_LABELS: &[&str] = &[];
 pub struct Metrics {
     families: Families,
     events: Mutex<EventSeries>,
+    affected: Mutex<Affected>,
     /// Shared by whoever counts, exclusive to whoever reads all: so a request's counters are seen together or not at all.
     together: RwLock<()>,
     zero_first: bool,
@@ -107,6 +111,7 @@ impl Metrics {
         let metrics = Self {
             families,
             events: Mutex::new(events),
+            affected: Mutex::new(Affected::new(ESTIMATES_MAX)),
             together: RwLock::new(()),
             zero_first,
             account_label,
@@ -136,10 +141,12 @@ impl Metrics {
     pub fn count(&self, gains: Gains, admitted: usize) {
         let _together = self.together.read().unwrap_or_else(PoisonError::into_inner);
         let mut events = self.events();
+        let (mut affected, now) = (self.affected(), seconds(Timestamp::now()));
         for gain in gains.series {
+            affected.note(gain.labels.level, &gain.labels.error_code, &gain.touched, now);
             events.count(gain);
         }
-        drop(events);
+        drop((events, affected));
         self.families.series.set(admitted as u64);
         let misfits = self.families.add(&gains.counters);
         debug_assert!(misfits.is_empty(), "{misfits:?}");
@@ -230,7 +237,20 @@ impl Metrics {
             let samples = events.view(viewer);
             (exposition::event_families(&samples, self.account_label), exposition::code_info(&samples, catalogue))
         };
-        exposition::text(events.into_iter().chain(info).chain(counters.iter().cloned()).chain(self.families.fleeting()))
+        let affected = self.affected().estimates(seconds(Timestamp::now()));
+        let affected = exposition::affected_family(&affected);
+        exposition::text(
+            events
+                .into_iter()
+                .chain(info)
+                .chain(affected)
+                .chain(counters.iter().cloned())
+                .chain(self.families.fleeting()),
+        )
+    }
+
+    fn affected(&self) -> MutexGuard<'_, Affected> {
+        self.affected.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn events(&self) -> MutexGuard<'_, EventSeries> {

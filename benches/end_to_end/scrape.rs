@@ -37,7 +37,7 @@ pub(crate) fn measure(codes: u32) -> Cost {
         let mut new = Vec::new();
         let labels = admission.labels(Level::Error, ErrorCode::Code(code), &account, &mut new);
         admission.admit(new);
-        let gain = SeriesGain { labels, events: 7, late: 0, newest: 1e9 };
+        let gain = SeriesGain { labels, events: 7, late: 0, newest: 1e9, touched: Vec::new() };
         metrics.count(Gains { series: vec![gain], ..Gains::default() }, admission.len());
     }
     let bare = best(|| TextEncoder::new().encode_to_string(&registry.gather()).expect("encodes").len());

@@ -49,18 +49,23 @@ impl Server {
     }
 
     pub(crate) fn resident_mib(&self) -> f64 {
-        self.status_kib("VmRSS:") / 1024.0
+        status_kib(&self.child.id().to_string(), "VmRSS:") / 1024.0
     }
 
     pub(crate) fn peak_resident_mib(&self) -> f64 {
-        self.status_kib("VmHWM:") / 1024.0
+        status_kib(&self.child.id().to_string(), "VmHWM:") / 1024.0
     }
+}
 
-    fn status_kib(&self, field: &str) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it is running");
-        let line = status.lines().find(|line| line.starts_with(field)).expect("Linux reports it");
-        line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number of KiB")
-    }
+/// What this process has resident itself.
+pub(crate) fn own_resident_mib() -> f64 {
+    status_kib("self", "VmRSS:") / 1024.0
+}
+
+fn status_kib(process: &str, field: &str) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("it is running");
+    let line = status.lines().find(|line| line.starts_with(field)).expect("Linux reports it");
+    line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number of KiB")
 }
 
 impl Drop for Server {

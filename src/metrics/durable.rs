@@ -5,6 +5,7 @@
 
 use strum::VariantArray;
 
+use super::affected::Touched;
 use super::labels::BackfillFailure;
 use super::series_labels::SeriesLabels;
 use crate::account::KeyName;
@@ -207,6 +208,8 @@ pub struct SeriesGain {
     pub late: u64,
     /// When the newest of them happened, in seconds since 1970.
     pub newest: f64,
+    /// What they were about, as far as they say. It is in memory alone.
+    pub touched: Vec<Touched>,
 }
 
 /// What a group of events adds to the metrics, known before it is written and counted after.

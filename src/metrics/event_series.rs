@@ -120,7 +120,7 @@ impl EventSeries {
     }
 
     /// Counts events that are on disk.
-    pub fn count(&mut self, SeriesGain { labels, events, late, newest }: SeriesGain) {
+    pub fn count(&mut self, SeriesGain { labels, events, late, newest, .. }: SeriesGain) {
         let series = self.series_of(labels);
         series.count += events;
         series.late += late;

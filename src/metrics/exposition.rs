@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use prometheus::TextEncoder;
 use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 
+use super::affected::Estimated;
 use super::event_series::Sample;
 use super::series_labels::SeriesLabels;
 use crate::catalogue::{About, Catalogue};
@@ -76,6 +77,21 @@ pub(super) fn code_info(samples: &[Sample<'_>], catalogue: &Catalogue) -> Option
     let series: Vec<_> = codes.into_iter().map(info).collect();
     let help = "What is known of each error code that has been seen, empty where nothing is; always 1.";
     (!series.is_empty()).then(|| family("twilio_debugger_error_code_info", help, MetricType::GAUGE, series))
+}
+
+/// How many things are affected, by level and code; none while nothing is.
+pub(super) fn affected_family(estimates: &[Estimated]) -> Option<MetricFamily> {
+    let series = estimates.iter().map(|Estimated { level, error_code, resources }| {
+        let mut gauge = Gauge::default();
+        gauge.set_value(*resources);
+        let mut metric = Metric::from_label(vec![pair("error_code", error_code), pair("level", level.as_str())]);
+        metric.set_gauge(gauge);
+        metric
+    });
+    let series: Vec<_> = series.collect();
+    let help =
+        "Estimate of the distinct resources that the events of the last hour are about; starts empty with the process.";
+    (!series.is_empty()).then(|| family("twilio_debugger_affected_resources", help, MetricType::GAUGE, series))
 }
 
 fn family(name: &str, help: &str, field_type: MetricType, metrics: Vec<Metric>) -> MetricFamily {

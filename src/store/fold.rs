@@ -17,7 +17,7 @@ use crate::event::Source;
 use crate::intake::{Ignored, Position, Receipt};
 use crate::level::Level;
 use crate::metrics::SeriesLabels;
-use crate::metrics::{Admission, AdmittedCode, CounterRow, Gains, SeriesGain};
+use crate::metrics::{Admission, AdmittedCode, CounterRow, Gains, SeriesGain, Touched};
 use crate::quarantine::QuarantineReason;
 use crate::sid::AccountSid;
 
@@ -255,6 +255,7 @@ struct KindGain {
     events: u64,
     late: u64,
     newest: f64,
+    touched: Vec<Touched>,
 }
 
 impl<'a> Tally<'a> {
@@ -267,7 +268,7 @@ impl<'a> Tally<'a> {
         match &item.kind {
             _ if receipt == Receipt::Duplicate => *self.duplicates.entry(source).or_default() += 1,
             Kind::Quarantined(reason) => *self.quarantined.entry((*reason, source)).or_default() += 1,
-            Kind::Event { level, error_code, account_sid, occurred, late, delay } => {
+            Kind::Event { level, error_code, account_sid, occurred, late, resource, delay } => {
                 *self.accepted.entry((*level, source)).or_default() += 1;
                 self.delays.extend(delay);
                 if missed {
@@ -282,6 +283,7 @@ impl<'a> Tally<'a> {
                 gain.events += 1;
                 gain.late += u64::from(*late);
                 gain.newest = gain.newest.max(*occurred);
+                gain.touched.extend(resource.map(|resource| Touched { resource, occurred: *occurred }));
             }
         }
     }
@@ -298,12 +300,19 @@ impl<'a> Tally<'a> {
             let labels = admission.labels(level, code, account, admits);
             // Several kinds share a series beyond the limit, and where accounts are not told apart.
             let place = *places.entry(labels).or_insert_with_key(|labels| {
-                series.push(SeriesGain { labels: labels.clone(), events: 0, late: 0, newest: 0.0 });
+                series.push(SeriesGain {
+                    labels: labels.clone(),
+                    events: 0,
+                    late: 0,
+                    newest: 0.0,
+                    touched: Vec::new(),
+                });
                 series.len() - 1
             });
             series[place].events += gain.events;
             series[place].late += gain.late;
             series[place].newest = series[place].newest.max(gain.newest);
+            series[place].touched.extend(gain.touched);
         }
         let overflowed = series.iter().filter(|gain| gain.labels.is_overflow()).map(|gain| gain.events).sum();
         let received = self.received.into_iter().map(|(source, count)| CounterRow::received(source, count));

@@ -1,5 +1,7 @@
 //! An intake as the writer wants it: serialised and fingerprinted by the task that brings it, so that the one thread that writes need not.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use serde::Serialize;
 
 use super::seen::Fingerprints;
@@ -45,6 +47,8 @@ pub(super) enum Kind {
         /// Seconds since 1970.
         occurred: f64,
         late: bool,
+        /// A hash of the Sid of what it is about.
+        resource: Option<u64>,
         /// Seconds from Twilio's time to ours; none where Twilio's is not known, and for what Twilio has not sent.
         delay: Option<f64>,
     },
@@ -90,12 +94,19 @@ impl Kind {
             error_code: event.error_code,
             account_sid: event.account_sid,
             late: event.late,
+            resource: event.resource_sid.as_deref().map(hash_of),
             // A clock that runs ahead must not hide later events behind a newer time.
             occurred: occurred.min(received),
             // What we have asked for has waited for us, not for Twilio.
             delay: (was_sent && !event.occurred_at_assumed).then(|| (received - occurred).max(0.0)),
         }
     }
+}
+
+fn hash_of(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// The JSON text of an event or an entry; one line, because JSON writes line feeds as `\n`.

@@ -114,7 +114,7 @@ impl<'a> Statements<'a> {
         gains.counters.iter().try_for_each(|row| self.add_to_counter(row))
     }
 
-    fn count_series(&self, SeriesGain { labels, events, late, newest }: &SeriesGain) -> rusqlite::Result<()> {
+    fn count_series(&self, SeriesGain { labels, events, late, newest, .. }: &SeriesGain) -> rusqlite::Result<()> {
         let mut statement = self.transaction.prepare_cached(
             "INSERT INTO series (level, error_code, account_sid, count, late, last_event, shown)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0) ON CONFLICT DO UPDATE

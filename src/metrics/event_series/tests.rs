@@ -58,7 +58,7 @@ fn young(last: u8) -> Viewer {
 
 fn count(series: &mut Table, code: u32, events: u64) {
     let labels = series.labels(Level::Error, ErrorCode::Code(code), &account());
-    series.count(SeriesGain { labels, events, late: 0, newest: 1.0 });
+    series.count(SeriesGain { labels, events, late: 0, newest: 1.0, touched: Vec::new() });
 }
 
 /// One scrape, as the exposition does it: mark, then view. Gives the value of one code, none if there is no such series.
@@ -166,7 +166,7 @@ fn accounts_are_bounded_like_codes() {
     for sid in ["AC1", "AC2", "AC3", "AC4"] {
         let account = AccountSid::parse(sid).expect("valid");
         let labels = series.labels(Level::Error, ErrorCode::Absent, &account);
-        series.count(SeriesGain { labels, events: 1, late: 0, newest: 1.0 });
+        series.count(SeriesGain { labels, events: 1, late: 0, newest: 1.0, touched: Vec::new() });
     }
     assert_eq!(series.view(Viewer::Anyone).len(), 3);
 }
@@ -189,7 +189,7 @@ fn a_late_series_is_born_and_shown_with_its_sister() {
     let labels = table.labels(Level::Error, ErrorCode::Code(11200), &account());
     let prometheus = scraper(1);
     table.series.view(prometheus);
-    table.series.count(SeriesGain { labels: labels.clone(), events: 3, late: 2, newest: 1.0 });
+    table.series.count(SeriesGain { labels: labels.clone(), events: 3, late: 2, newest: 1.0, touched: Vec::new() });
     let pair = |table: &mut Table, viewer| {
         let samples = table.series.view(viewer);
         (samples.len(), samples[0].value, samples[0].late)

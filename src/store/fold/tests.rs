@@ -30,6 +30,23 @@ fn event(number: u64, code: u64) -> Arrival {
     Arrival::Event(Box::new(serde_json::from_value(document).expect("an event")))
 }
 
+fn about(number: u64, resource: &str) -> Arrival {
+    let Arrival::Event(mut event) = event(number, 11_200) else { panic!("an event") };
+    event.resource_sid = Some(resource.to_owned());
+    Arrival::Event(event)
+}
+
+/// What is sent again says nothing new of what is affected.
+#[test]
+fn what_an_event_is_about_is_told_once() {
+    let group =
+        [form(about(1, "CA1"), 1), form(about(2, "CA1"), 2), form(about(1, "CA1"), 1), form(event(3, 11_200), 3)];
+    let change = fold(&state(), Timestamp::UNIX_EPOCH, group.iter(), String::new());
+    let [gain] = &change.gains.series[..] else { panic!("one series: {:?}", change.gains.series) };
+    assert_eq!((gain.events, gain.touched.len()), (3, 2), "one was known, one is about nothing");
+    assert_eq!(gain.touched[0], gain.touched[1], "one call");
+}
+
 fn entry(number: u64) -> Arrival {
     Arrival::Quarantined(Box::new(Quarantined {
         reason: QuarantineReason::BadPayload,
