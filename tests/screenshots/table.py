@@ -31,18 +31,26 @@ def transformed(tables, panel):
 
 
 def _merged(tables):
-    """One row for each combination of labels; what a query does not say of it stays empty."""
+    """One row for each combination of the labels that every table has, as Grafana does it; what a table does not say of it stays empty."""
     rows, order, values = {}, [], []
+    names = [{column.name for column in _labels(table)} for table in tables]
+    # A table without a row has no labels either.
+    common = set.intersection(*(found for found in names if found))
     for table in tables:
-        labels = [column for column in table if not column.name.startswith("Value") and column.name != "Time"]
+        labels = _labels(table)
         value = next(column for column in table if column.name.startswith("Value"))
         values.append(value.name)
         order += [column.name for column in labels if column.name not in order]
         for row in range(len(value.values)):
-            key = tuple(sorted((column.name, column.values[row]) for column in labels))
-            rows.setdefault(key, {})[value.name] = value.values[row]
-    columns = [Column(name, [dict(key).get(name) for key in rows]) for name in order]
-    return columns + [Column(name, [found.get(name) for found in rows.values()]) for name in values]
+            key = tuple(sorted((column.name, column.values[row]) for column in labels if column.name in common))
+            found = rows.setdefault(key, {})
+            found[value.name] = value.values[row]
+            found.update((column.name, column.values[row]) for column in labels)
+    return [Column(name, [found.get(name) for found in rows.values()]) for name in order + values]
+
+
+def _labels(table):
+    return [column for column in table if not column.name.startswith("Value") and column.name != "Time"]
 
 
 def _organized(table, options):

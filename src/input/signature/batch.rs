@@ -30,7 +30,7 @@ const HASH_PARAMETER: &str = "bodySHA256";
 impl Verifier {
     /// Believes a delivery whose body is not a form, or says why not.
     ///
-    /// The keys are those of the first [`ACCOUNTS_TRIED_MAX`] configured accounts that the body names. One that names no account at all
+    /// The keys are those of the first eight configured accounts that the body names. One that names no account at all
     /// (the test event of a sink does not) is checked with the keys of the first accounts of the configuration.
     ///
     /// # Errors
