@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::UnixListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 pub use self::backfill::{BackfillError, backfill};
@@ -74,8 +74,10 @@ pub enum StartError {
 pub async fn start(loaded: Loaded, sources: Sources) -> Result<Running, StartError> {
     let exporter = Exporter::build(&loaded)?;
     let listeners = exporter.bind(&loaded.settings).await?;
+    // Whoever reads that it listens may send one at once.
+    let hangups = reload::hangups();
     announce::started(&loaded, listeners.addresses(), exporter.moved_aside.as_deref());
-    Ok(exporter.spawn(loaded.settings, sources, listeners))
+    Ok(exporter.spawn(loaded.settings, (sources, hangups), listeners))
 }
 
 /// Everything that runs, built and not yet running, but for the thread that writes the store.
@@ -178,7 +180,7 @@ impl Exporter {
         rules
     }
 
-    fn spawn(self, settings: Settings, sources: Sources, listeners: Listeners) -> Running {
+    fn spawn(self, settings: Settings, (sources, hangups): (Sources, Option<Signal>), listeners: Listeners) -> Running {
         let (webhook_address, telemetry_address) = listeners.addresses();
         let backfill = self.spawn_backfill(&settings, listeners.control);
         let Self { metrics, store, receiver, page, catalogues, stops, .. } = self;
@@ -201,7 +203,7 @@ impl Exporter {
             catalogues,
             backfill,
         };
-        tokio::spawn(reloader.run(self.reload_requests, stops.end.clone()));
+        tokio::spawn(reloader.run(hangups, self.reload_requests, stops.end.clone()));
         Running {
             webhook_address,
             telemetry_address,

@@ -48,10 +48,12 @@ pub(super) struct Reloader {
 
 impl Reloader {
     /// Reloads at every request and at every SIGHUP, until told to stop.
-    pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Reload>, stop: CancellationToken) {
-        let mut hangups = signal(SignalKind::hangup())
-            .inspect_err(|error| tracing::warn!(%error, "SIGHUP cannot be watched; reload by POST /-/reload"))
-            .ok();
+    pub(super) async fn run(
+        mut self,
+        mut hangups: Option<Signal>,
+        mut requests: mpsc::Receiver<Reload>,
+        stop: CancellationToken,
+    ) {
         loop {
             tokio::select! {
                 Some(request) = requests.recv() => {
@@ -114,6 +116,13 @@ impl Reloader {
         note_loaded(&self.metrics);
         tracing::info!("configuration reloaded");
     }
+}
+
+/// Watches for SIGHUP from here on: one that nobody watches for ends the process.
+pub(super) fn hangups() -> Option<Signal> {
+    signal(SignalKind::hangup())
+        .inspect_err(|error| tracing::warn!(%error, "SIGHUP cannot be watched; reload by POST /-/reload"))
+        .ok()
 }
 
 /// Completes at the next signal; never without a watch.
