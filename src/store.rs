@@ -161,6 +161,8 @@ impl Opened {
             keep_for_export,
             gathering.clone(),
         );
+        // The first scrape may come before the first round.
+        writer.show_size();
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || writer.run(received, &failed_sender))

@@ -4,9 +4,10 @@
 //! beside it: the directory's permissions are the authority, and nothing of it can be reached over a network. A request is one line of
 //! JSON, and the answer one line of JSON whenever there is news, the last of which is the outcome.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io;
 use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -63,7 +64,9 @@ pub(super) fn open(dir: &Path) -> io::Result<UnixListener> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    UnixListener::bind(short(&folder))
+    let listener = UnixListener::bind(short(&folder))?;
+    std::fs::set_permissions(dir.join(FILE_NAME), Permissions::from_mode(0o600))?;
+    Ok(listener)
 }
 
 /// The socket's path by the open directory: a socket's address holds a hundred characters, and a directory's path may be longer.

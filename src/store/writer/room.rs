@@ -91,7 +91,7 @@ impl Writer {
         if_possible(self.disk.oldest().map(show).map_err(CommitError::from))
     }
 
-    fn show_size(&self) {
+    pub(in crate::store) fn show_size(&self) {
         let families = self.metrics.families();
         families.store_bytes.set(self.disk.bytes());
         families.store_events.set(self.state.numbers.events);
