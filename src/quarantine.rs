@@ -63,6 +63,15 @@ fn webhook() -> Source {
 /// The most bytes of one value that quarantine keeps.
 pub const CONTENT_BYTES_MAX: usize = 16 * 1024;
 
+/// The most bytes of what may be a Sid that quarantine keeps.
+pub const SID_BYTES_MAX: usize = 64;
+
+/// The longest start of `text` that fits into `bytes_max` bytes.
+#[must_use]
+pub fn cut(text: &str, bytes_max: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes_max)]
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

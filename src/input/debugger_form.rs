@@ -19,7 +19,7 @@ use super::signature::Verified;
 use crate::event::{DebuggerEvent, Source};
 use crate::intake::{Arrival, Intake, Origin};
 use crate::level::Level;
-use crate::quarantine::{CONTENT_BYTES_MAX, QuarantineReason, Quarantined};
+use crate::quarantine::{CONTENT_BYTES_MAX, QuarantineReason, Quarantined, SID_BYTES_MAX, cut};
 use crate::redact::{Masks, Redaction, mask, redact_json};
 use crate::sid::{AccountSid, EventSid};
 
@@ -54,7 +54,7 @@ fn read(form: &Form, reception: &Reception) -> Result<DebuggerEvent, Box<Quarant
             reason: fault.reason,
             detail: fault.detail,
             source: Source::Webhook,
-            sid: form.values("Sid").next().map(|sid| cut(&String::from_utf8_lossy(sid), 64).to_owned()),
+            sid: form.values("Sid").next().map(|sid| cut(&String::from_utf8_lossy(sid), SID_BYTES_MAX).to_owned()),
             at: reception.at,
             content: content_of(form, reception.redaction),
         })
@@ -182,11 +182,6 @@ fn content_of(form: &Form, redaction: Redaction) -> Value {
     };
     let name_of = |name: &[u8]| mask(cut(&String::from_utf8_lossy(name), NAME_BYTES_MAX)).into_owned();
     form.fields().map(|(name, value)| json!([name_of(name), shown(name, value)])).collect()
-}
-
-/// The longest start of `text` that fits into `bytes_max` bytes.
-fn cut(text: &str, bytes_max: usize) -> &str {
-    &text[..text.floor_char_boundary(bytes_max)]
 }
 
 #[cfg(test)]

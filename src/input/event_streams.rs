@@ -20,7 +20,7 @@ use super::signature::{Verified, Verifier};
 use crate::event::{DebuggerEvent, Source};
 use crate::intake::{Arrival, Ignored, Intake, Origin};
 use crate::level::Level;
-use crate::quarantine::{QuarantineReason, Quarantined};
+use crate::quarantine::{QuarantineReason, Quarantined, SID_BYTES_MAX, cut};
 
 /// The most events of one request that are told apart; Twilio's batches end at 64 kB, which is about a hundred.
 pub const EVENTS_MAX: usize = 4096;
@@ -157,8 +157,10 @@ fn understand(
             None => Understood::Ignored(Ignored::EventType),
         });
     }
-    let event = error_log::event_of(&envelope, &data, reception)
-        .map_err(|fault| Fault { sid: data.sid().or(envelope.id()).map(|sid| cut(sid).to_owned()), ..fault })?;
+    let event = error_log::event_of(&envelope, &data, reception).map_err(|fault| Fault {
+        sid: data.sid().or(envelope.id()).map(|sid| cut(sid, SID_BYTES_MAX).to_owned()),
+        ..fault
+    })?;
     if !verifier.opens(signed.key(), &event.account_sid, event.parent_account_sid.as_ref()) {
         let detail = format!("a key of {} signed the batch", signed.key().account_sid);
         let sid = Some(event.sid.to_string());
@@ -175,11 +177,6 @@ fn understand(
 fn shown_id(id: &str) -> &str {
     let harmless = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     if id.len() <= TEST_ID_BYTES_MAX && id.bytes().all(harmless) { id } else { "" }
-}
-
-/// What quarantine shows of an id that may be none.
-fn cut(id: &str) -> &str {
-    &id[..id.floor_char_boundary(64)]
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::input::loose::{Loose, Pick, pass_over, pick_from_object};
 use crate::input::reception::Reception;
 use crate::intake::Arrival;
 use crate::level::Level;
-use crate::quarantine::{CONTENT_BYTES_MAX, QuarantineReason, Quarantined};
+use crate::quarantine::{CONTENT_BYTES_MAX, QuarantineReason, Quarantined, SID_BYTES_MAX, cut};
 use crate::redact::{Masks, Redaction};
 use crate::sid::{AccountSid, EventSid};
 
@@ -80,7 +80,7 @@ pub(super) fn arrival(text: &str, reception: &Reception) -> Arrival {
             reason: QuarantineReason::BadGrammar,
             detail: format!("the row {fault}"),
             source: Source::AlertsApi,
-            sid: row.sid.text().map(|sid| cut(sid, 64).to_owned()),
+            sid: row.sid.text().map(|sid| cut(sid, SID_BYTES_MAX).to_owned()),
             at: reception.at,
             content: content_of(text, reception.redaction),
         })),
@@ -141,11 +141,6 @@ fn content_of(text: &str, redaction: Redaction) -> Value {
     };
     let fits = kept.filter(|text| text.len() <= CONTENT_BYTES_MAX).and_then(|text| serde_json::from_str(&text).ok());
     fits.unwrap_or_else(|| Value::String(format!("{} bytes", text.len())))
-}
-
-/// The longest start of `text` that fits into `bytes_max` bytes.
-fn cut(text: &str, bytes_max: usize) -> &str {
-    &text[..text.floor_char_boundary(bytes_max)]
 }
 
 #[cfg(test)]
